@@ -1,0 +1,494 @@
+package gopkg_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"netc/codegen/gopkg"
+	"netc/compiler"
+	"netc/compiler/plan"
+	"netc/compiler/schedule"
+	"netc/ir"
+	"netc/ir/eval"
+	"netc/ir/example"
+	"netc/ir/op"
+	"netc/runtime"
+	"netc/spec"
+)
+
+// workspace is one Go module with many emitted packages and a driver, so that
+// a test needs one build. Each package's training or test pass is run on given
+// inputs and everything it computed comes back.
+type workspace struct {
+	t        *testing.T
+	folder   string
+	packages []string
+	jobs     []job
+}
+
+// job runs steps passes of a phase. Inputs holds, for each step, the elements
+// of the phase's inputs in order.
+type job struct {
+	pkg    string
+	phase  string
+	steps  int
+	inputs [][]eval.Tensor
+	rate   float32
+}
+
+// results of a job: the parameters and states after it, then the phase's
+// outputs, in order; and the loss of each step.
+type results struct {
+	losses  []float32
+	tensors map[string][]float32
+}
+
+func newWorkspace(t *testing.T) *workspace {
+	if testing.Short() {
+		t.Skip("builds Go programs; not run with -short")
+	}
+	return &workspace{t: t, folder: t.TempDir()}
+}
+
+// add writes a compiled unit's package under another name.
+func (w *workspace) add(pkg string, u *compiler.Unit) {
+	w.t.Helper()
+	u.Name = pkg
+	m, err := gopkg.Emit(u, pkg+".net")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if m.Name != pkg {
+		w.t.Fatalf("package %s became %s", pkg, m.Name)
+	}
+	for name, content := range m.Files {
+		switch {
+		case strings.HasPrefix(name, "runtime/"):
+		case !strings.Contains(name, "/") && strings.HasSuffix(name, ".go"):
+			content = bytes.ReplaceAll(content, []byte(fmt.Sprintf("%q", pkg+"/runtime")), []byte(`"agreement/runtime"`))
+			name = pkg + "/" + name
+		default:
+			continue
+		}
+		w.write(name, content)
+	}
+	w.packages = append(w.packages, pkg)
+}
+
+func (w *workspace) write(name string, content []byte) {
+	w.t.Helper()
+	path := filepath.Join(w.folder, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// run builds the driver and runs all jobs with a number of threads.
+func (w *workspace) run(threads int) []results {
+	w.t.Helper()
+	w.write("go.mod", []byte("module agreement\n\ngo 1.24\n"))
+	var imports, cases strings.Builder
+	for _, p := range w.packages {
+		fmt.Fprintf(&imports, "\t%q\n", "agreement/"+p)
+		fmt.Fprintf(&cases, "\t%q: %s.Program,\n", p, p)
+	}
+	w.write("main.go", []byte(fmt.Sprintf(driver, imports.String(), cases.String())))
+	var in bytes.Buffer
+	for _, j := range w.jobs {
+		fmt.Fprintf(&in, "%s %s %d %g\n", j.pkg, j.phase, j.steps, j.rate)
+		for _, step := range j.inputs {
+			for _, tensor := range step {
+				for _, x := range tensor.Data {
+					bits := math.Float32bits(float32(x))
+					if tensor.Type.DType == ir.I32 {
+						bits = uint32(int32(x))
+					}
+					binary.Write(&in, binary.LittleEndian, bits)
+				}
+			}
+		}
+	}
+	program := filepath.Join(w.folder, "agreement.exe")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Dir = w.folder
+	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off", "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		w.t.Fatalf("the emitted programs do not build: %v\n%s", err, text)
+	}
+	run := exec.Command(program, fmt.Sprint(threads))
+	run.Stdin = &in
+	var stderr bytes.Buffer
+	run.Stderr = &stderr
+	out, err := run.Output()
+	if err != nil {
+		w.t.Fatalf("the emitted programs do not run: %v\n%s", err, stderr.Bytes())
+	}
+	return w.parse(bytes.NewReader(out))
+}
+
+func (w *workspace) parse(out *bytes.Reader) []results {
+	var list []results
+	for _, j := range w.jobs {
+		r := results{tensors: map[string][]float32{}, losses: make([]float32, j.steps)}
+		check := func(err error) {
+			if err != nil {
+				w.t.Fatalf("%s: the driver's results end early: %v", j.pkg, err)
+			}
+		}
+		check(binary.Read(out, binary.LittleEndian, r.losses))
+		var count int32
+		check(binary.Read(out, binary.LittleEndian, &count))
+		for range count {
+			var sizes [2]int32
+			check(binary.Read(out, binary.LittleEndian, &sizes))
+			name := make([]byte, sizes[0])
+			check(binary.Read(out, binary.LittleEndian, name))
+			data := make([]float32, sizes[1])
+			check(binary.Read(out, binary.LittleEndian, data))
+			r.tensors[string(name)] = data
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+const driver = `package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strconv"
+
+	"agreement/runtime"
+%s)
+
+var programs = map[string]func() *runtime.Program{
+%s}
+
+func main() {
+	threads, _ := strconv.Atoi(os.Args[1])
+	pool := runtime.NewPool(threads)
+	in := bufio.NewReader(os.Stdin)
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	for {
+		var pkg, phase string
+		var steps int
+		var rate float32
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		fmt.Sscan(line, &pkg, &phase, &steps, &rate)
+		program := programs[pkg]()
+		if err := runtime.Fill(program.Parameters, 1, pool); err != nil {
+			panic(err)
+		}
+		run := &program.Train
+		if phase == "test" {
+			run = &program.Test
+		}
+		program.Rate[0], program.Seed[0] = rate, 1
+		losses := make([]float32, steps)
+		for step := range steps {
+			for _, t := range run.Inputs {
+				if t.I32 != nil {
+					check(binary.Read(in, binary.LittleEndian, t.I32))
+				} else {
+					check(binary.Read(in, binary.LittleEndian, t.F32))
+				}
+			}
+			program.Iteration[0] = int32(step)
+			run.Run(pool)
+			if every := program.Config.Solver.Accumulate; every > 1 && (step+1)%%every == 0 {
+				program.Update.Run(pool)
+			}
+			if run.Loss != nil {
+				losses[step] = run.Loss[0]
+			}
+		}
+		check(binary.Write(out, binary.LittleEndian, losses))
+		var tensors []runtime.Tensor
+		for _, p := range program.Parameters {
+			tensors = append(tensors, p.Tensor)
+		}
+		tensors = append(append(tensors, program.State...), run.Tensors...)
+		check(binary.Write(out, binary.LittleEndian, int32(len(tensors))))
+		for _, t := range tensors {
+			data := t.F32
+			if t.I32 != nil {
+				data = make([]float32, len(t.I32))
+				for i, x := range t.I32 {
+					data[i] = float32(x)
+				}
+			}
+			check(binary.Write(out, binary.LittleEndian, [2]int32{int32(len(t.Name)), int32(len(data))}))
+			out.WriteString(t.Name)
+			check(binary.Write(out, binary.LittleEndian, data))
+		}
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+`
+
+// unitOf plans and schedules a graph by itself, as the phase "test".
+func unitOf(t *testing.T, g *ir.Graph, optimize bool) *compiler.Unit {
+	t.Helper()
+	arena, err := plan.BuildAll([]*ir.Graph{g}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Check(g, arena.Plans[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	p := &compiler.Phase{Name: "test", Batch: 1, Graph: g, Plan: arena.Plans[0]}
+	for _, n := range g.Nodes {
+		if p.Plan.IsAlias(n) {
+			continue
+		}
+		nests, err := op.Nests(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schedules := schedule.All(nests, optimize)
+		for i, nest := range nests {
+			p.Kernels = append(p.Kernels, &compiler.Kernel{Node: n, Nest: nest, Schedule: schedules[i], Part: i, Parts: len(nests)})
+		}
+	}
+	return &compiler.Unit{Name: "operators", Run: spec.DefaultRun(), Phases: []*compiler.Phase{p}, Arena: arena}
+}
+
+// operatorBound is how far an operator's emitted float32 result may be from
+// the float64 reference, relative to the largest result of the operator and at
+// least 1: some roundings of 2^-24 each, for sums of a few hundred terms.
+const operatorBound = 1e-6
+
+// TestOperatorsAgree emits every operator's examples as one program, plain and
+// tiled, runs it and compares with the reference.
+func TestOperatorsAgree(t *testing.T) {
+	g := ir.New("operators", "test")
+	feeds := map[string]*eval.Tensor{}
+	var order []eval.Tensor
+	nodeOf := map[string]string{}
+	for number, e := range example.All() {
+		x := e.Instance(t, uint64(number))
+		var in []*ir.Value
+		for _, v := range x.Node.In {
+			name := fmt.Sprintf("e%d.%s", number, v.Name)
+			in = append(in, g.AddInput(name, v.Type))
+			for i, f := range x.Feeds[v.Name].Data {
+				x.Feeds[v.Name].Data[i] = float64(float32(f)) // what the program sees
+			}
+			feeds[name] = x.Feeds[v.Name]
+			order = append(order, *x.Feeds[v.Name])
+		}
+		for _, v := range g.MustAll(e.Op, fmt.Sprintf("e%d.out", number), nil, in...) {
+			g.Outputs = append(g.Outputs, v)
+			nodeOf[v.Name] = e.Op.Mnemonic() + " " + ir.Attributes(e.Op)
+		}
+	}
+	want, err := eval.Run(g, feeds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorkspace(t)
+	w.add("plain", unitOf(t, g, false))
+	w.add("tiled", unitOf(t, g, true))
+	for _, p := range w.packages {
+		w.jobs = append(w.jobs, job{pkg: p, phase: "test", steps: 1, inputs: [][]eval.Tensor{order}})
+	}
+	for k, r := range w.run(2) {
+		for name, node := range nodeOf {
+			scale := 1.0
+			for _, x := range want[name].Data {
+				scale = max(scale, math.Abs(x))
+			}
+			got, ok := r.tensors[name]
+			if !ok {
+				t.Fatalf("%s was not computed", name)
+			}
+			for i, x := range want[name].Data {
+				if !(math.Abs(float64(got[i])-x) <= operatorBound*scale) {
+					t.Errorf("%s: %s (%s)[%d] is %v, the reference gives %v", w.packages[k], node, name, i, got[i], x)
+					break
+				}
+			}
+		}
+	}
+}
+
+// trainingBound is how far a parameter may be from the float64 reference after
+// the steps of TestModelsAgree, relative to the largest element of its tensor.
+const trainingBound = 1e-5
+
+// modelSteps is how many training steps TestModelsAgree takes.
+const modelSteps = 3
+
+// TestModelsAgree trains every model for some steps on random data, compiled
+// with -O0 and -O, on one and on two threads: all four give the same bits, and
+// what the reference gives, computed from the graph before it was optimized,
+// within trainingBound.
+func TestModelsAgree(t *testing.T) {
+	nets, err := filepath.Glob("../../models/*.net")
+	if err != nil || len(nets) == 0 {
+		t.Fatalf("no models: %v", err)
+	}
+	w := newWorkspace(t)
+	var reference []*ir.Graph
+	var names []string
+	for _, net := range nets {
+		name := strings.ReplaceAll(strings.TrimSuffix(filepath.Base(net), ".net"), "_", "")
+		names = append(names, name)
+		var graph *ir.Graph
+		for _, unoptimized := range []bool{false, true} {
+			u := compileModel(t, net, compiler.Options{Unoptimized: unoptimized, TrainBatch: 2, TestBatch: 2, Dump: func(pass string, g *ir.Graph) {
+				if pass == "update" && !unoptimized {
+					if graph, err = ir.Parse(g.String()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}})
+			pkg := name + map[bool]string{true: "plain", false: "tiled"}[unoptimized]
+			w.add(pkg, u)
+			inputs := modelInputs(u.Phase("train").Graph)
+			w.jobs = append(w.jobs, job{pkg: pkg, phase: "train", steps: modelSteps, inputs: inputs, rate: 0.01})
+		}
+		reference = append(reference, graph)
+	}
+	one, two := w.run(1), w.run(2)
+	for k, name := range names {
+		tiled, plain := 2*k, 2*k+1
+		sameBits(t, name+" on 1 and 2 threads", one[tiled], two[tiled])
+		sameBits(t, name+" with -O0 and -O", one[plain], one[tiled])
+		compareWithReference(t, name, reference[k], w.jobs[tiled], one[tiled])
+	}
+}
+
+func compileModel(t *testing.T, net string, o compiler.Options) *compiler.Unit {
+	t.Helper()
+	file, list := spec.Load(net)
+	if list.Errors() > 0 {
+		t.Fatal(list)
+	}
+	run, list := spec.LoadRun(strings.TrimSuffix(net, ".net")+".toml", nil)
+	if list.Errors() > 0 {
+		t.Fatal(list)
+	}
+	u, list, err := compiler.Compile(file, run, o)
+	if err != nil || list.Errors() > 0 {
+		t.Fatal(err, list)
+	}
+	return u
+}
+
+// modelInputs makes random images in [0, 1) and labels that are 0 or 1.
+func modelInputs(g *ir.Graph) [][]eval.Tensor {
+	random := rand.New(rand.NewPCG(7, 7))
+	var steps [][]eval.Tensor
+	for range modelSteps {
+		var step []eval.Tensor
+		for _, v := range g.Inputs {
+			if strings.HasPrefix(v.Name, "solver.") {
+				continue
+			}
+			x := eval.Zeros(v.Type)
+			for i := range x.Data {
+				if v.Type.DType == ir.I32 {
+					x.Data[i] = float64(random.IntN(2))
+				} else {
+					x.Data[i] = float64(random.Float32())
+				}
+			}
+			step = append(step, *x)
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+func sameBits(t *testing.T, what string, a, b results) {
+	t.Helper()
+	if !slices.Equal(a.losses, b.losses) {
+		t.Errorf("%s: the losses differ: %v and %v", what, a.losses, b.losses)
+	}
+	for name := range a.tensors {
+		if !slices.Equal(a.tensors[name], b.tensors[name]) {
+			t.Errorf("%s: %s differs", what, name)
+		}
+	}
+}
+
+func compareWithReference(t *testing.T, name string, g *ir.Graph, j job, got results) {
+	t.Helper()
+	pool := runtime.NewPool(1)
+	defer pool.Close()
+	stored := map[string]*eval.Tensor{}
+	for _, v := range append(slices.Clone(g.Params), g.States...) {
+		p := runtime.Parameter{Tensor: runtime.Tensor{Name: v.Name, Shape: v.Type.Shape, F32: make([]float32, v.Type.Shape.Count())}, Fill: runtime.Filler(v.Param.Filler)}
+		if v.Param.Saved {
+			if err := runtime.Fill([]runtime.Parameter{p}, 1, pool); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stored[v.Name] = eval.FromFloat32(v.Type.Shape, p.F32)
+	}
+	for step := range j.steps {
+		feeds := map[string]*eval.Tensor{
+			"solver.rate":      eval.Floats(nil, float64(j.rate)),
+			"solver.iteration": eval.Ints(nil, step),
+			"solver.seed":      eval.Ints(nil, 1),
+		}
+		i := 0
+		for _, v := range g.Inputs {
+			if !strings.HasPrefix(v.Name, "solver.") {
+				feeds[v.Name] = &j.inputs[step][i]
+				i++
+			}
+		}
+		for n, x := range stored {
+			feeds[n] = x
+		}
+		values, next, err := eval.Step(g, feeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss := values[g.Loss.Name].Data[0]
+		if math.Abs(float64(got.losses[step])-loss) > trainingBound*max(1, math.Abs(loss)) {
+			t.Errorf("%s: the loss of step %d is %v, the reference gives %v", name, step, got.losses[step], loss)
+		}
+		for n, x := range next {
+			stored[n] = x
+		}
+	}
+	for n, x := range stored {
+		scale := 0.0
+		for _, f := range x.Data {
+			scale = max(scale, math.Abs(f))
+		}
+		for i, f := range x.Data {
+			if math.Abs(float64(got.tensors[n][i])-f) > trainingBound*max(scale, 1e-3) {
+				t.Errorf("%s: after %d steps %s[%d] is %v, the reference gives %v", name, j.steps, n, i, got.tensors[n][i], f)
+				break
+			}
+		}
+	}
+}

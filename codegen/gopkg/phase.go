@@ -1,0 +1,192 @@
+package gopkg
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"netc/codegen/cpu"
+	"netc/compiler"
+	"netc/ir"
+	"netc/ir/loop"
+	"netc/runtime"
+)
+
+// phase prints one phase: a function that binds its tensors and its static
+// schedule to an arena, and the kernels.
+type phase struct {
+	*compiler.Phase
+	names   map[*ir.Value]string // the tensors' variables in the function
+	scope   *cpu.Scope
+	kernels []*cpu.Kernel
+	copies  []ir.Write
+	calls   []string // one entry of the schedule each
+}
+
+// newPhase prints the kernels of p; package takes the functions' names.
+func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase {
+	ph := &phase{Phase: p, names: map[*ir.Value]string{}, scope: cpu.NewScope("a", "lo", "hi", "runtime", "float32", "int32", "copy"), copies: p.Plan.Copies}
+	for _, k := range p.Kernels {
+		ph.kernel(k, functions)
+	}
+	for _, w := range ph.copies {
+		ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, Tasks: %d, Run: func(lo, hi int) { copy(%s[lo:hi], %s[lo:hi]) }},",
+			"copy", w.Target.Name, w.Target.Type.Shape.Count(), ph.tensor(w.Target), ph.tensor(w.Value)))
+	}
+	return ph
+}
+
+func (ph *phase) kernel(k *compiler.Kernel, functions *cpu.Scope) {
+	code := loop.Lower(k.Nest, k.Schedule)
+	name := functions.Take(ph.kernelName(k))
+	printed := cpu.Print(name, code, func(args []*ir.Value) []string { return kernelDoc(name, k, code, args) })
+	ph.kernels = append(ph.kernels, printed)
+	args := make([]string, len(printed.Args))
+	for i, v := range printed.Args {
+		args[i] = ph.tensor(v)
+	}
+	layers, _ := origins(k.Node.From)
+	ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, Tasks: %d, Run: func(lo, hi int) { %s(%s, lo, hi) }},",
+		name, layers, code.Tasks, name, strings.Join(args, ", ")))
+}
+
+// kernelName is the phase, then the layers for a forward kernel and the result
+// otherwise: trainConv1Relu1, trainConv1WeightNext.
+func (ph *phase) kernelName(k *compiler.Kernel) string {
+	what := k.Node.Out[0].Name
+	for _, v := range k.Node.Out { // of momentum and parameter, the parameter
+		if len(v.Name) < len(what) {
+			what = v.Name
+		}
+	}
+	for i, o := range k.Node.From {
+		if o.Layer == what || i > 0 && k.Node.Out[len(k.Node.Out)-1].Name == o.Layer {
+			var layers []string
+			for _, o := range k.Node.From[:min(len(k.Node.From), 4)] {
+				layers = append(layers, o.Layer)
+			}
+			what = strings.Join(layers, ".")
+		}
+	}
+	name := cpu.Identifier(ph.Name + "." + what)
+	if k.Parts > 1 {
+		name += fmt.Sprintf("Part%d", k.Part+1)
+	}
+	return name
+}
+
+// tensor gives the variable that holds a value's place in the arena.
+func (ph *phase) tensor(v *ir.Value) string {
+	if ph.names[v] == "" {
+		ph.names[v] = ph.scope.Take(cpu.Identifier(v.Name))
+	}
+	return ph.names[v]
+}
+
+// view is the expression that cuts a tensor out of the arena.
+func (ph *phase) view(v *ir.Value) string {
+	cut := "F32"
+	if v.Type.DType == ir.I32 {
+		cut = "I32"
+	}
+	return fmt.Sprintf("a.%s(%d, %d)", cut, ph.Plan.Offsets[v], v.Type.Shape.Count())
+}
+
+// text prints the phase's file.
+func (ph *phase) text(header, pkg, module string) string {
+	var b strings.Builder
+	body := ph.body()
+	imports := []string{}
+	for _, k := range ph.kernels {
+		if k.Math {
+			imports = []string{`"math"`, ""}
+		}
+	}
+	fmt.Fprintf(&b, "%s\n\npackage %s\n\nimport (\n%s\n%q\n)\n\n", header, pkg, strings.Join(imports, "\n"), module+"/runtime")
+	b.WriteString(body)
+	for _, k := range ph.kernels {
+		b.WriteString("\n" + k.Text)
+	}
+	return b.String()
+}
+
+func (ph *phase) body() string {
+	var b strings.Builder
+	tensorList := func(values []*ir.Value) string {
+		var parts []string
+		for _, v := range values {
+			parts = append(parts, "\n"+ph.tensorLiteral(v)+",")
+		}
+		if len(parts) == 0 {
+			return "nil"
+		}
+		return "[]runtime.Tensor{" + strings.Join(parts, "") + "\n}"
+	}
+	var inputs, scalars, kept []*ir.Value
+	for _, v := range ph.Graph.Inputs {
+		if !strings.HasPrefix(v.Name, "solver.") {
+			inputs = append(inputs, v)
+			kept = append(kept, v)
+		}
+	}
+	for _, v := range ph.Graph.Outputs {
+		if len(v.Type.Shape) == 0 && v.Type.DType == ir.F32 {
+			scalars = append(scalars, v)
+		}
+		if v.Kind != ir.Input {
+			kept = append(kept, v)
+		}
+	}
+	fields := fmt.Sprintf("Batch: %d,\nInputs: %s,\nOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), tensorList(scalars), tensorList(kept))
+	if ph.Graph.Loss != nil {
+		fields += fmt.Sprintf("Loss: %s,\n", ph.tensor(ph.Graph.Loss))
+	}
+	fields += "Schedule: []runtime.Launch{\n" + strings.Join(ph.calls, "\n") + "\n},\n"
+
+	fmt.Fprintf(&b, "// %sPhase binds the tensors and kernels of the %s pass to an arena, in the\n// order in which they run.\n", ph.Name, ph.Name)
+	fmt.Fprintf(&b, "func %sPhase(a *runtime.Arena) runtime.Phase {\n", ph.Name)
+	for _, v := range ph.inArenaOrder() {
+		fmt.Fprintf(&b, "%s := %s // %s\n", ph.names[v], ph.view(v), v.Type)
+	}
+	fmt.Fprintf(&b, "\nreturn runtime.Phase{\n%s}\n}\n", fields)
+	return b.String()
+}
+
+func (ph *phase) tensorLiteral(v *ir.Value) string {
+	field := "F32"
+	if v.Type.DType == ir.I32 {
+		field = "I32"
+	}
+	return fmt.Sprintf("{Name: %q, Shape: %s, %s: %s}", v.Name, shapeLiteral(v.Type.Shape), field, ph.tensor(v))
+}
+
+func shapeLiteral(s ir.Shape) string {
+	if len(s) == 0 {
+		return "nil"
+	}
+	return "[]int{" + strings.Trim(s.String(), "[]") + "}"
+}
+
+// inArenaOrder lists the tensors in use: the persistent ones, the inputs, then
+// the nodes' results in the order in which they are computed.
+func (ph *phase) inArenaOrder() []*ir.Value {
+	var list []*ir.Value
+	add := func(values []*ir.Value) {
+		for _, v := range values {
+			if ph.names[v] != "" {
+				list = append(list, v)
+			}
+		}
+	}
+	add(ph.Graph.Params)
+	add(ph.Graph.States)
+	add(ph.Graph.Inputs)
+	for _, n := range ph.Graph.Nodes {
+		add(n.Out)
+	}
+	return list
+}
+
+func fillerLiteral(f ir.Filler) string {
+	return strings.TrimPrefix(literal(reflect.ValueOf(runtime.Filler(f))), "runtime.Filler")
+}

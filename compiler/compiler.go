@@ -1,0 +1,341 @@
+// Package compiler turns an expanded network and its run file into graphs that
+// are differentiated, fused, ordered and planned: everything the emitters print.
+//
+// The work is done by compiler/layer (layers to operators), the passes of
+// compiler/pass in the order of the table in passes.go, compiler/plan (memory)
+// and compiler/schedule (how each kernel runs).
+package compiler
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"netc/compiler/layer"
+	"netc/compiler/pass"
+	"netc/compiler/plan"
+	"netc/compiler/schedule"
+	"netc/ir"
+	"netc/ir/loop"
+	"netc/ir/op"
+	"netc/spec"
+	"netc/spec/diag"
+)
+
+// Options say what to compile.
+type Options struct {
+	Unoptimized bool     // -O0: the required passes only
+	TrainBatch  int      // samples of a training batch; 0 takes the run file's
+	TestBatch   int      // samples of a test batch; 0 takes the run file's
+	Keep        []string // tensors to keep as outputs, by the user's names
+	Gradients   []string // tensors whose gradients to compute and keep as NAME.d, instead of training
+	Phases      []string // phases to compile; nil for all: "train", "test"
+	// Dump, when set, is called with the graph after each pass ("lower" first).
+	Dump func(passName string, g *ir.Graph)
+}
+
+// Unit is a compiled network.
+type Unit struct {
+	Name   string
+	Net    *spec.File
+	Run    *spec.Run
+	Phases []*Phase // train, update (only with iter_size above 1), test; those that exist
+	Arena  *plan.Arena
+	Passes []Timing
+}
+
+// Timing is how long a pass took on one phase.
+type Timing struct {
+	Phase, Pass string
+	Time        time.Duration
+}
+
+// Phase is one compiled graph.
+type Phase struct {
+	Name    string // "train", "update" or "test"
+	Batch   int
+	Graph   *ir.Graph
+	Layers  []layer.Info
+	Names   map[string]*ir.Value // the user's names of tensors
+	Plan    *plan.Plan
+	Kernels []*Kernel
+}
+
+// Kernel is one loop nest of a node, with its schedule.
+type Kernel struct {
+	Node     *ir.Node
+	Nest     *loop.Nest
+	Schedule loop.Schedule
+	Part     int // the number of the nest within the node
+	Parts    int // how many nests the node has
+}
+
+// Phase finds a phase by name, or returns nil.
+func (u *Unit) Phase(name string) *Phase {
+	for _, p := range u.Phases {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// BugError is a fault of the compiler itself: a pass failed or broke the
+// graph. Reproducer is IR text that Parse reads; running the pass on it shows
+// the fault again.
+type BugError struct {
+	Pass       string
+	Phase      string
+	Cause      string
+	Stack      string
+	Reproducer string
+}
+
+// Error names the pass and the cause.
+func (e *BugError) Error() string {
+	return fmt.Sprintf("compiler bug in pass %s (%s): %s", e.Pass, e.Phase, e.Cause)
+}
+
+// Compile compiles the phases of a network. Mistakes of the user come back as
+// diagnostics, all of one run; err is a fault of the compiler (*BugError) or a
+// setting that cannot be compiled.
+func Compile(file *spec.File, run *spec.Run, o Options) (*Unit, diag.List, error) {
+	c := &compilation{options: o, run: run, solver: solverOf(run)}
+	unit := &Unit{Net: file, Run: run}
+	var messages diag.List
+	for _, name := range []string{"train", "test"} {
+		if o.Phases != nil && !contains(o.Phases, name) {
+			continue
+		}
+		phase, list, err := c.phase(file, name)
+		messages = append(messages, list...)
+		if err != nil {
+			return nil, messages, err
+		}
+		if phase == nil {
+			continue
+		}
+		unit.Name = phase.Graph.Name
+		unit.Phases = append(unit.Phases, phase)
+		if c.updateGraph != nil {
+			update := &Phase{Name: "update", Graph: c.updateGraph}
+			c.updateGraph = nil
+			if err := c.passes(update); err != nil {
+				return nil, messages, err
+			}
+			unit.Phases = append(unit.Phases, update)
+		}
+	}
+	unit.Passes = c.timings
+	if messages.Errors() > 0 {
+		return nil, messages, nil
+	}
+	var graphs []*ir.Graph
+	for _, p := range unit.Phases {
+		graphs = append(graphs, p.Graph)
+	}
+	arena, err := plan.BuildAll(graphs, nil)
+	if err != nil {
+		return nil, messages, &BugError{Pass: "plan", Cause: err.Error()}
+	}
+	unit.Arena = arena
+	for i, p := range unit.Phases {
+		p.Plan = arena.Plans[i]
+		if err := plan.Check(p.Graph, p.Plan, nil); err != nil {
+			return nil, messages, &BugError{Pass: "check-plan", Phase: p.Name, Cause: err.Error(), Reproducer: p.Graph.String()}
+		}
+		if err := p.kernels(!o.Unoptimized); err != nil {
+			return nil, messages, &BugError{Pass: "schedule", Phase: p.Name, Cause: err.Error(), Reproducer: p.Graph.String()}
+		}
+	}
+	return unit, messages, nil
+}
+
+type compilation struct {
+	options     Options
+	run         *spec.Run
+	solver      pass.Solver
+	gradients   map[*ir.Value]*ir.Value
+	keep        map[string]*ir.Value // tensors whose gradients are wanted
+	updateGraph *ir.Graph
+	timings     []Timing
+}
+
+// phase expands, lowers and transforms one phase; nil when the network has no
+// layers in it, or mistakes.
+func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, error) {
+	net, messages := spec.Expand(file, spec.Selection{Phase: name, Stages: c.run.Test.Stages})
+	if messages.Errors() > 0 || len(net.Layers) == 0 {
+		return nil, messages, nil
+	}
+	batch := c.options.TrainBatch
+	if batch == 0 {
+		batch = c.run.Train.Batch
+	}
+	if name == "test" {
+		if batch = c.options.TestBatch; batch == 0 {
+			batch = c.run.Test.Batch
+		}
+	}
+	start := time.Now()
+	lowered, list := layer.Lower(net, layer.Options{Phase: name, Batch: batch, Keep: c.options.Keep})
+	c.timings = append(c.timings, Timing{name, "lower", time.Since(start)})
+	messages = append(messages, list...)
+	if messages.Errors() > 0 {
+		return nil, messages, nil
+	}
+	p := &Phase{Name: name, Batch: batch, Graph: lowered.Graph, Layers: lowered.Layers, Names: lowered.Tensors}
+	if err := p.Graph.Verify(); err != nil {
+		return nil, messages, &BugError{Pass: "lower", Phase: name, Cause: err.Error(), Reproducer: p.Graph.String()}
+	}
+	if c.options.Dump != nil {
+		c.options.Dump("lower", p.Graph)
+	}
+	c.keep = lowered.Tensors
+	return p, messages, c.passes(p)
+}
+
+// passes runs the pipeline on one graph.
+func (c *compilation) passes(p *Phase) error {
+	for _, s := range steps {
+		if s.phase != "" && s.phase != p.Name || c.options.Unoptimized && !s.required {
+			continue
+		}
+		if err := c.step(s, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step runs one pass: verified, timed, dumped; a fault names the pass and
+// carries the graph from before it.
+func (c *compilation) step(s step, p *Phase) (err error) {
+	before := p.Graph.String()
+	bug := func(cause any, stack string) error {
+		return &BugError{Pass: s.name, Phase: p.Name, Cause: fmt.Sprint(cause), Stack: stack, Reproducer: before}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = bug(r, string(debug.Stack()))
+		}
+	}()
+	start := time.Now()
+	if err := s.run(c, p.Graph); err != nil {
+		if setting, ok := err.(*SettingError); ok {
+			return setting
+		}
+		return bug(err, "")
+	}
+	c.timings = append(c.timings, Timing{p.Name, s.name, time.Since(start)})
+	if err := p.Graph.Verify(); err != nil {
+		return bug(err, "")
+	}
+	if c.options.Dump != nil {
+		c.options.Dump(s.name, p.Graph)
+	}
+	return nil
+}
+
+// SettingError is a setting of the run file or command line that the network
+// cannot be compiled with.
+type SettingError struct{ Message string }
+
+// Error gives the message.
+func (e *SettingError) Error() string { return e.Message }
+
+// wanted lists the values to differentiate by: the parameters that learn, or
+// those of Options.Gradients.
+func (c *compilation) wanted(g *ir.Graph) []*ir.Value {
+	var list []*ir.Value
+	if c.options.Gradients != nil {
+		for _, name := range c.options.Gradients {
+			if v := c.named(g, name); v != nil {
+				list = append(list, v)
+			}
+		}
+		return list
+	}
+	if g.Loss == nil {
+		return nil
+	}
+	for _, p := range g.Params {
+		if p.Param.LrMult != 0 {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func (c *compilation) named(g *ir.Graph, name string) *ir.Value {
+	if v := c.keep[name]; v != nil {
+		return v
+	}
+	return g.Lookup(name)
+}
+
+// update appends the solver's update, or keeps the wanted gradients as outputs.
+func (c *compilation) update(g *ir.Graph) error {
+	if c.options.Gradients == nil {
+		if err := pass.Update(c.solver)(g, c.gradients); err != nil {
+			return &SettingError{err.Error()}
+		}
+		update, err := pass.UpdateGraph(g, c.solver)
+		c.updateGraph = update
+		return err
+	}
+	for _, name := range c.options.Gradients {
+		v := c.named(g, name)
+		if v == nil {
+			return &SettingError{fmt.Sprintf("there is no tensor %q to take a gradient of", name)}
+		}
+		d := c.gradients[v]
+		if d == nil {
+			return &SettingError{fmt.Sprintf("the loss does not depend on %q, so it has no gradient", name)}
+		}
+		// The output is a value of its own, named for the tensor; a gradient may
+		// serve several tensors or be an operand elsewhere.
+		out := g.Must(&op.Reshape{Shape: d.Type.Shape}, GradientName(name), nil, d)
+		g.Rename(out, GradientName(name))
+		g.Outputs = append(g.Outputs, out)
+	}
+	return nil
+}
+
+// GradientName is the name of the output that holds a tensor's gradient.
+func GradientName(tensor string) string { return tensor + ".grad" }
+
+// kernels lists the nests to emit, in order; reshapes that are aliases need none.
+func (p *Phase) kernels(optimize bool) error {
+	for _, n := range p.Graph.Nodes {
+		if p.Plan.IsAlias(n) {
+			continue
+		}
+		nests, err := op.Nests(n)
+		if err != nil {
+			return err
+		}
+		schedules := schedule.All(nests, optimize)
+		for i, nest := range nests {
+			p.Kernels = append(p.Kernels, &Kernel{n, nest, schedules[i], i, len(nests)})
+		}
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func solverOf(run *spec.Run) pass.Solver {
+	s := run.Solver
+	return pass.Solver{
+		Type: s.Type, Momentum: s.Momentum, Momentum2: s.Momentum2, RMSDecay: s.RMSDecay, Delta: s.Delta,
+		WeightDecay: s.WeightDecay, Regularization: s.Regularization, ClipGradients: s.ClipGradients, Accumulate: s.Accumulate,
+	}
+}

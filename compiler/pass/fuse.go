@@ -1,0 +1,344 @@
+package pass
+
+import (
+	"slices"
+
+	"netc/ir"
+	"netc/ir/op"
+)
+
+// FuseEpilogues merges the elementwise operators that follow a convolution,
+// product, pooling, normalisation or reduction into its kernel, so that they
+// work on the value still in a register.
+//
+//	a = conv x, w                          a group of one kernel:
+//	b = add a, bias               =>       conv, bias and relu
+//	c = relu b
+//
+// A value that is also read elsewhere is stored as well; nothing is computed
+// twice except views (broadcast, constant). A node joins if the group's kernel
+// can be composed and if no other node would have to run both before and after
+// the group. Runs after drop-dead, because dead readers would force stores, and
+// before FusePointwise, which takes what is left.
+func FuseEpilogues(g *ir.Graph) error {
+	f := newFusion(g)
+	for _, n := range slices.Clone(g.Nodes) {
+		if _, elementwise := n.Op.(op.Elementwise); !elementwise && n.Body == nil {
+			f.grow(n)
+		}
+	}
+	return nil
+}
+
+// FusePointwise merges chains of elementwise operators of one shape into one
+// kernel, so that the values between them stay in registers.
+//
+//	a = add x, y
+//	b = relu a      =>      one pass that loads x and y and stores b
+//
+// The rules are those of FuseEpilogues. Runs after it, so that a chain that
+// can end a kernel does so instead of starting one.
+func FusePointwise(g *ir.Graph) error {
+	f := newFusion(g)
+	for _, n := range slices.Clone(g.Nodes) {
+		if _, elementwise := n.Op.(op.Elementwise); elementwise && !op.IsView(n) {
+			f.grow(n)
+		}
+	}
+	return nil
+}
+
+// FusePrologues merges operators into the kernel that alone reads them, where
+// that repeats no work: broadcasts and constants into any kernel, and other
+// elementwise operators into a sum, which reads each element once.
+//
+//	a = square x
+//	b = sum a       =>      one kernel that adds up squares
+//
+// Runs last of the fusions, so that an operand which can end its producer's
+// kernel does so.
+func FusePrologues(g *ir.Graph) error {
+	f := newFusion(g)
+	for _, n := range slices.Clone(g.Nodes) {
+		if !f.present(n) || op.IsView(n) {
+			continue
+		}
+		sums := slices.ContainsFunc(bodyOf(n), func(inner *ir.Node) bool {
+			_, ok := inner.Op.(*op.Sum)
+			return ok
+		})
+		group := []*ir.Node{n}
+		for _, v := range n.In {
+			p := v.Def
+			if p == nil || !f.present(p) || len(f.readers[v]) != 1 || len(p.Out) != 1 || f.roots[v] {
+				continue
+			}
+			if repeats := op.IsView(p) && !isCopy(p); !repeats && !(sums && elementwiseGroup(p)) {
+				continue
+			}
+			if trial := f.ordered(append(slices.Clone(group), p)); f.composes(trial) && !f.entangled(trial) {
+				group = trial
+			}
+		}
+		if len(group) > 1 {
+			f.merge(group)
+		}
+	}
+	return nil
+}
+
+// isCopy reports whether a view gives each element a place of its own, as a
+// reshape does, which the planner makes an alias.
+func isCopy(n *ir.Node) bool {
+	switch n.Op.(type) {
+	case *op.Broadcast, *op.Constant:
+		return false
+	}
+	return true
+}
+
+func elementwiseGroup(n *ir.Node) bool {
+	for _, inner := range bodyOf(n) {
+		if _, ok := inner.Op.(op.Elementwise); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func bodyOf(n *ir.Node) []*ir.Node {
+	if n.Body != nil {
+		return n.Body
+	}
+	return []*ir.Node{n}
+}
+
+// A kernel takes at most this many tensors: beyond it, a fused kernel keeps so
+// many values at once that they leave the registers again.
+const mostOperands = 24
+
+type fusion struct {
+	g       *ir.Graph
+	readers map[*ir.Value][]*ir.Node
+	place   map[*ir.Node]int
+	roots   map[*ir.Value]bool
+}
+
+func newFusion(g *ir.Graph) *fusion {
+	f := &fusion{g: g}
+	f.refresh()
+	return f
+}
+
+func (f *fusion) refresh() {
+	f.readers = f.g.Readers()
+	f.place = map[*ir.Node]int{}
+	for i, n := range f.g.Nodes {
+		f.place[n] = i
+	}
+	f.roots = map[*ir.Value]bool{}
+	for _, v := range f.g.Roots() {
+		f.roots[v] = true
+	}
+}
+
+func (f *fusion) present(n *ir.Node) bool {
+	_, ok := f.place[n]
+	return ok
+}
+
+// grow collects around a start node all elementwise nodes that can share its
+// kernel, and merges them.
+func (f *fusion) grow(start *ir.Node) {
+	if !f.present(start) {
+		return
+	}
+	group := []*ir.Node{start}
+	shape := start.Out[0].Type.Shape
+	refused := map[*ir.Node]bool{}
+	for {
+		next := f.candidate(group, shape, refused)
+		if next == nil {
+			break
+		}
+		trial := f.ordered(append(slices.Clone(group), next...))
+		if f.composes(trial) && !f.entangled(trial) {
+			group = trial
+		} else {
+			refused[next[0]] = true
+		}
+	}
+	// A node with results that nobody reads becomes a group of those that are read.
+	unread := slices.ContainsFunc(start.Out, func(v *ir.Value) bool { return len(f.readers[v]) == 0 && !f.roots[v] })
+	if len(group) > 1 || unread && start.Body == nil && f.composes(group) {
+		f.merge(group)
+	}
+}
+
+// candidate finds the first elementwise reader of the group's values that is
+// of the group's shape, together with the views that it alone reads.
+func (f *fusion) candidate(group []*ir.Node, shape ir.Shape, refused map[*ir.Node]bool) []*ir.Node {
+	for _, member := range group {
+		for _, v := range member.Out {
+			for _, n := range f.readers[v] {
+				if slices.Contains(group, n) || refused[n] || n.Body != nil || !f.present(n) {
+					continue
+				}
+				if _, ok := n.Op.(op.Elementwise); !ok || op.IsView(n) || !n.Out[0].Type.Shape.Equal(shape) {
+					continue
+				}
+				return append([]*ir.Node{n}, f.views(n, group)...)
+			}
+		}
+	}
+	return nil
+}
+
+// views lists the broadcasts and constants that n reads and no node outside
+// the group does, transitively.
+func (f *fusion) views(n *ir.Node, group []*ir.Node) []*ir.Node {
+	var list []*ir.Node
+	for _, v := range n.In {
+		p := v.Def
+		if p == nil || !f.present(p) || slices.Contains(group, p) || slices.Contains(list, p) || f.roots[v] {
+			continue
+		}
+		switch p.Op.(type) {
+		case *op.Broadcast, *op.Constant:
+		default:
+			continue
+		}
+		if len(f.readers[v]) > 1 {
+			continue
+		}
+		list = append(append(list, p), f.views(p, group)...)
+	}
+	return list
+}
+
+// ordered sorts nodes by their place in the graph.
+func (f *fusion) ordered(nodes []*ir.Node) []*ir.Node {
+	slices.SortFunc(nodes, func(a, b *ir.Node) int { return f.place[a] - f.place[b] })
+	return nodes
+}
+
+// composes reports whether the nodes can be one kernel.
+func (f *fusion) composes(nodes []*ir.Node) bool {
+	trial := &ir.Node{Op: &ir.Fuse{}}
+	inside := map[*ir.Node]bool{}
+	for _, n := range nodes {
+		inside[n] = true
+		trial.Body = append(trial.Body, bodyOf(n)...)
+	}
+	produced := map[*ir.Value]bool{}
+	operands := map[*ir.Value]bool{}
+	for _, n := range nodes {
+		for _, v := range n.In {
+			if !produced[v] {
+				operands[v] = true
+			}
+		}
+		for _, v := range n.Out {
+			produced[v] = true
+			if f.roots[v] || slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !inside[r] }) {
+				trial.Out = append(trial.Out, v)
+			}
+		}
+	}
+	if len(trial.Out) == 0 || len(operands)+len(trial.Out) > mostOperands {
+		return false
+	}
+	_, err := op.Nests(trial)
+	return err == nil
+}
+
+// entangled reports whether a node outside would have to run both after and
+// before the group: it depends on the group, and the group on it.
+func (f *fusion) entangled(nodes []*ir.Node) bool {
+	first, last := f.place[nodes[0]], f.place[nodes[len(nodes)-1]]
+	inside := map[*ir.Node]bool{}
+	for _, n := range nodes {
+		inside[n] = true
+	}
+	after := map[*ir.Value]bool{} // values outside that depend on the group
+	for _, n := range f.g.Nodes[first : last+1] {
+		depends := slices.ContainsFunc(n.In, func(v *ir.Value) bool { return after[v] })
+		if inside[n] {
+			if depends {
+				return true
+			}
+			continue
+		}
+		if depends || slices.ContainsFunc(n.In, func(v *ir.Value) bool { return v.Def != nil && inside[v.Def] }) {
+			for _, v := range n.Out {
+				after[v] = true
+			}
+		}
+	}
+	return false
+}
+
+// merge makes the nodes one group and puts the graph back in order: nodes that
+// stood between the group's members and read its results move behind it.
+func (f *fusion) merge(nodes []*ir.Node) {
+	first := f.place[nodes[0]]
+	group := f.g.Group(nodes)
+	inside := map[*ir.Value]bool{}
+	for _, v := range group.Out {
+		inside[v] = true
+	}
+	var before, behind []*ir.Node
+	at := slices.Index(f.g.Nodes, group)
+	for _, n := range f.g.Nodes[first:at] {
+		if slices.ContainsFunc(n.In, func(v *ir.Value) bool { return inside[v] }) {
+			behind = append(behind, n)
+			for _, v := range n.Out {
+				inside[v] = true
+			}
+		} else {
+			before = append(before, n)
+		}
+	}
+	f.g.Nodes = slices.Concat(f.g.Nodes[:first], before, []*ir.Node{group}, behind, f.g.Nodes[at+1:])
+	f.refresh()
+}
+
+// SpreadViews gives every reader of a broadcast or constant a copy of its own,
+// so that each can be fused into its reader: repeating an element costs
+// nothing there, and storing it does.
+//
+//	b = broadcast bias            b, b_2 = broadcast bias
+//	c = add x, b          =>      c = add x, b
+//	d = mul y, b                  d = mul y, b_2
+//
+// Runs before the fusions and after common subexpressions, which would join
+// the copies again.
+func SpreadViews(g *ir.Graph) error {
+	for i := len(g.Nodes) - 1; i >= 0; i-- { // readers first, so that a view of a view is spread too
+		n := g.Nodes[i]
+		switch n.Op.(type) {
+		case *op.Broadcast, *op.Constant:
+		default:
+			continue
+		}
+		v := n.Out[0]
+		readers := g.Readers()[v]
+		if !slices.Contains(g.Roots(), v) && len(readers) > 0 {
+			readers = readers[1:]
+		}
+		for _, r := range readers {
+			copied, err := g.Add(n.Op, v.Name, n.From, n.In...)
+			if err != nil {
+				return err
+			}
+			last := len(g.Nodes) - 1
+			g.Nodes = slices.Insert(g.Nodes[:last], i+1, g.Nodes[last])
+			for k := range r.In {
+				if r.In[k] == v {
+					r.In[k] = copied[0]
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package netc_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"netc/codegen/gopkg"
+	"netc/compiler"
+	"netc/ir"
+	"netc/spec"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files instead of comparing with them")
+
+// TestGolden compares, for every model, each stage of the compiler with the
+// files in golden/MODEL. "make golden" rewrites them; a file that no stage
+// writes is an error.
+func TestGolden(t *testing.T) {
+	nets, err := filepath.Glob("models/*.net")
+	if err != nil || len(nets) == 0 {
+		t.Fatalf("no models: %v", err)
+	}
+	used := map[string]bool{}
+	for _, net := range nets {
+		name := strings.TrimSuffix(filepath.Base(net), ".net")
+		t.Run(name, func(t *testing.T) {
+			for file, want := range stages(t, net) {
+				path := filepath.Join("golden", name, file)
+				used[path] = true
+				compareGolden(t, path, want)
+			}
+		})
+	}
+	files, err := filepath.Glob("golden/*/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if used[f] {
+			continue
+		}
+		if *update {
+			if err := os.Remove(f); err != nil {
+				t.Error(err)
+			}
+		} else {
+			t.Errorf("%s is written by no stage: remove it, or run \"make golden\"", f)
+		}
+	}
+}
+
+func compareGolden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Errorf("%v: run \"make golden\"", err)
+		return
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs at line %d: run \"make golden\" and read the difference", path, firstDifference(got, want))
+	}
+}
+
+func firstDifference(a, b []byte) int {
+	x, y := bytes.Split(a, []byte("\n")), bytes.Split(b, []byte("\n"))
+	for i := range min(len(x), len(y)) {
+		if !bytes.Equal(x[i], y[i]) {
+			return i + 1
+		}
+	}
+	return min(len(x), len(y)) + 1
+}
+
+// longModel is the number of layers above which only the text of the graphs
+// and the plan is kept: kernels of the same kinds fill pages without telling
+// more than the small models' do.
+const longModel = 24
+
+// stages compiles a model and gives what golden/MODEL holds, in the order of
+// the compiler: source, graphs after lowering, after differentiation and
+// update, after fusion and ordering, the memory plan, the program.
+func stages(t *testing.T, net string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	source, err := os.ReadFile(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out["1.net"] = source
+	file, list := spec.Load(net)
+	if list.Errors() > 0 {
+		t.Fatal(list)
+	}
+	run, list := spec.LoadRun(strings.TrimSuffix(net, ".net")+".toml", nil)
+	if list.Errors() > 0 {
+		t.Fatal(list)
+	}
+	keep := map[string]string{"train lower": "2.lowered.ir", "train update": "3.differentiated.ir", "train order": "4.fused.ir", "test order": "5.test.ir"}
+	unit, list, err := compiler.Compile(file, run, compiler.Options{Dump: func(pass string, g *ir.Graph) {
+		if name := keep[g.Phase+" "+pass]; name != "" {
+			out[name] = []byte(g.String())
+		}
+	}})
+	if err != nil || list.Errors() > 0 {
+		t.Fatal(err, list)
+	}
+	var plan bytes.Buffer
+	for _, p := range unit.Phases {
+		fmt.Fprintf(&plan, "%s\n%s\n", p.Name, p.Plan.Report())
+	}
+	out["6.plan.txt"] = plan.Bytes()
+	module, err := gopkg.Emit(unit, filepath.Base(net))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(unit.Phases[0].Layers) <= longModel {
+		var files []string
+		for name := range module.Files {
+			if !strings.Contains(name, "/") && strings.HasSuffix(name, ".go") {
+				files = append(files, name)
+			}
+		}
+		sort.Strings(files) // the API, then the passes
+		order := map[string]string{module.Name + ".go": "7.", "train.go": "8.", "test.go": "9.", "update.go": "9."}
+		for _, name := range files {
+			out[order[name]+strings.TrimSuffix(name, ".go")+".go.txt"] = module.Files[name]
+		}
+	}
+	return out
+}
+
+// TestCompilesTheSameTwice compiles each model again and compares every byte.
+func TestCompilesTheSameTwice(t *testing.T) {
+	nets, _ := filepath.Glob("models/*.net")
+	for _, net := range nets {
+		a, b := stages(t, net), stages(t, net)
+		for name := range a {
+			if !bytes.Equal(a[name], b[name]) {
+				t.Errorf("%s: %s differs between two compilations", net, name)
+			}
+		}
+	}
+}

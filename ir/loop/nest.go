@@ -1,0 +1,153 @@
+package loop
+
+import "netc/ir"
+
+// Nest is one kernel: Body runs for every point of Axes, in any order and in
+// parallel. An element of a result is stored by exactly one point.
+type Nest struct {
+	Axes []*Var // outermost first; empty for a single point
+	Body []Stmt
+}
+
+// Stmt is a *Let, *Reduce, *For or *Store.
+type Stmt interface{ stmt() }
+
+// Let sets a scalar for the statements after it.
+type Let struct {
+	Var *Var
+	Of  *Expr
+}
+
+// Reduction is how Reduce combines its terms.
+type Reduction uint8
+
+const (
+	Sum     Reduction = iota // starts at 0
+	Product                  // starts at 1
+	Maximum                  // starts at -Inf; the first of equal terms wins
+)
+
+// Reduce combines the terms Of over every point of Axes that satisfies Within
+// and Where, in row-major order of Axes, into Var. For each point, Body runs
+// before the conditions and the term are evaluated.
+//
+// With Arg set (Maximum only), Arg receives ArgOf of the winning term, or 0
+// when no point satisfies the conditions.
+type Reduce struct {
+	Var    *Var
+	Kind   Reduction
+	Axes   []*Var
+	Within []Range // all must hold; kept apart from Where so that schedules can turn them into loop bounds
+	Where  *Expr   // nil: always; evaluated only where Within holds
+	Body   []Stmt
+	Of     *Expr
+	Arg    *Var // an Int
+	ArgOf  *Expr
+}
+
+// Range holds where 0 <= Index < Extent. Index is affine in the axes.
+type Range struct {
+	Index  *Expr
+	Extent int
+}
+
+// For runs Body for each value of Axis in order; Lets inside are local to it.
+type For struct {
+	Axis *Var
+	Body []Stmt
+}
+
+// Store writes an element of a tensor.
+type Store struct {
+	Value *ir.Value
+	Index []*Expr
+	Of    *Expr
+}
+
+func (*Let) stmt()    {}
+func (*Reduce) stmt() {}
+func (*For) stmt()    {}
+func (*Store) stmt()  {}
+
+// Condition is the range as an expression: Index >= 0 && Index < Extent.
+func (r Range) Condition() *Expr {
+	return Both(Compare(LessEq, I(0), r.Index), Compare(Less, r.Index, I(r.Extent)))
+}
+
+// MapExprs rebuilds the statements with f applied to every expression in them.
+func MapExprs(body []Stmt, f func(*Expr) *Expr) []Stmt {
+	out := make([]Stmt, len(body))
+	for i, s := range body {
+		switch s := s.(type) {
+		case *Let:
+			out[i] = &Let{s.Var, f(s.Of)}
+		case *For:
+			out[i] = &For{s.Axis, MapExprs(s.Body, f)}
+		case *Store:
+			index := make([]*Expr, len(s.Index))
+			for j, x := range s.Index {
+				index[j] = f(x)
+			}
+			out[i] = &Store{s.Value, index, f(s.Of)}
+		case *Reduce:
+			r := *s
+			r.Within = make([]Range, len(s.Within))
+			for j, w := range s.Within {
+				r.Within[j] = Range{f(w.Index), w.Extent}
+			}
+			if s.Where != nil {
+				r.Where = f(s.Where)
+			}
+			r.Body = MapExprs(s.Body, f)
+			r.Of = f(s.Of)
+			if s.ArgOf != nil {
+				r.ArgOf = f(s.ArgOf)
+			}
+			out[i] = &r
+		}
+	}
+	return out
+}
+
+// WalkExprs visits every expression of the statements.
+func WalkExprs(body []Stmt, visit func(*Expr)) {
+	MapExprs(body, func(e *Expr) *Expr {
+		e.Walk(visit)
+		return e
+	})
+}
+
+// Loads lists the tensors that the nest reads, each once, in order of first use.
+func (n *Nest) Loads() []*ir.Value {
+	var list []*ir.Value
+	seen := map[*ir.Value]bool{}
+	WalkExprs(n.Body, func(e *Expr) {
+		if e.Op == Load && !seen[e.Value] {
+			seen[e.Value] = true
+			list = append(list, e.Value)
+		}
+	})
+	return list
+}
+
+// Stores lists the tensors that the nest writes, each once, in order.
+func (n *Nest) Stores() []*ir.Value {
+	var list []*ir.Value
+	seen := map[*ir.Value]bool{}
+	var walk func(body []Stmt)
+	walk = func(body []Stmt) {
+		for _, s := range body {
+			switch s := s.(type) {
+			case *Store:
+				if !seen[s.Value] {
+					seen[s.Value] = true
+					list = append(list, s.Value)
+				}
+			case *For:
+				walk(s.Body)
+			}
+		}
+	}
+	walk(n.Body)
+	return list
+}

@@ -1,0 +1,251 @@
+package op
+
+import (
+	"fmt"
+	"slices"
+
+	"netc/ir"
+	"netc/ir/loop"
+)
+
+// Nests gives the kernels that compute a node: its operator's Loops, or for a
+// fused group one composition of its body.
+//
+// A group's body has at most one node that is not elementwise, the anchor.
+// Elementwise nodes that the anchor reads (the prologue) are computed where it
+// loads them. Elementwise nodes that read the anchor's result (the epilogue)
+// are computed where it is stored, on the value still in a register. Without
+// an anchor the group is one pass over the elements of its results.
+//
+// An error says why a body cannot be composed; the fusion passes ask before
+// they group.
+func Nests(n *ir.Node) ([]*loop.Nest, error) {
+	if n.Body == nil {
+		o, ok := n.Op.(Operator)
+		if !ok {
+			return nil, fmt.Errorf("%s has no loops", n.Op.Mnemonic())
+		}
+		return o.Loops(n), nil
+	}
+	return compose(n.Body, n.Out)
+}
+
+// composer builds the nests of one group.
+type composer struct {
+	producer map[*ir.Value]*ir.Node // elementwise nodes of the body, by result
+	stored   []*ir.Value
+	anchor   *ir.Node
+}
+
+func compose(body []*ir.Node, stored []*ir.Value) ([]*loop.Nest, error) {
+	c := &composer{producer: map[*ir.Value]*ir.Node{}, stored: stored}
+	for _, n := range body {
+		if _, ok := n.Op.(Elementwise); ok {
+			c.producer[n.Out[0]] = n
+			continue
+		}
+		if c.anchor != nil {
+			return nil, fmt.Errorf("%s and %s cannot share a kernel", c.anchor.Op.Mnemonic(), n.Op.Mnemonic())
+		}
+		c.anchor = n
+	}
+	var nests []*loop.Nest
+	if c.anchor == nil {
+		shape := stored[0].Type.Shape
+		axes := loop.Axes(shape, AxisNames(len(shape))...)
+		nests = []*loop.Nest{{Axes: axes, Body: c.elements(body, shape, loop.Refs(axes...), map[*ir.Value]*loop.Expr{}, stored)}}
+	} else {
+		o, ok := c.anchor.Op.(Operator)
+		if !ok {
+			return nil, fmt.Errorf("%s has no loops", c.anchor.Op.Mnemonic())
+		}
+		for _, nest := range o.Loops(c.anchor) {
+			inlined := loop.MapExprs(nest.Body, func(e *loop.Expr) *loop.Expr { return e.Map(c.inlineLoad) })
+			nests = append(nests, &loop.Nest{Axes: nest.Axes, Body: c.epilogues(inlined, body)})
+		}
+	}
+	return nests, c.check(body, nests)
+}
+
+// inlineLoad replaces the load of a prologue value by its computation.
+func (c *composer) inlineLoad(e *loop.Expr) *loop.Expr {
+	if e.Op == loop.Load && c.producer[e.Value] != nil && !c.afterAnchor(e.Value) {
+		return c.inline(e.Value, e.Args)
+	}
+	return e
+}
+
+// afterAnchor reports whether v depends on the anchor's results.
+func (c *composer) afterAnchor(v *ir.Value) bool {
+	if c.anchor == nil {
+		return false
+	}
+	if slices.Contains(c.anchor.Out, v) {
+		return true
+	}
+	if p := c.producer[v]; p != nil {
+		return slices.ContainsFunc(p.In, c.afterAnchor)
+	}
+	return false
+}
+
+// inline computes a value of the body at an index, down to loads.
+func (c *composer) inline(v *ir.Value, index []*loop.Expr) *loop.Expr {
+	p := c.producer[v]
+	if p == nil {
+		return loop.At(v, index...)
+	}
+	return p.Op.(Elementwise).Element(p, index, func(operand int, at []*loop.Expr) *loop.Expr {
+		return c.inline(p.In[operand], at)
+	})
+}
+
+// epilogues replaces each store of an anchor's result by the computation and
+// stores of the elementwise nodes that follow from it.
+func (c *composer) epilogues(stmts []loop.Stmt, body []*ir.Node) []loop.Stmt {
+	var out []loop.Stmt
+	for _, s := range stmts {
+		switch s := s.(type) {
+		case *loop.For:
+			out = append(out, &loop.For{Axis: s.Axis, Body: c.epilogues(s.Body, body)})
+		case *loop.Store:
+			followers := c.followers(s.Value, body)
+			if len(followers) == 0 {
+				if slices.Contains(c.stored, s.Value) {
+					out = append(out, s)
+				}
+				continue
+			}
+			var stores []*ir.Value
+			if slices.Contains(c.stored, s.Value) {
+				stores = append(stores, s.Value)
+			}
+			for _, n := range followers {
+				if slices.Contains(c.stored, n.Out[0]) {
+					stores = append(stores, n.Out[0])
+				}
+			}
+			known := map[*ir.Value]*loop.Expr{}
+			value := s.Of
+			if value.Op != loop.Ref {
+				v := &loop.Var{Name: s.Value.Name, Kind: value.Kind}
+				out = append(out, &loop.Let{Var: v, Of: value})
+				value = loop.R(v)
+			}
+			known[s.Value] = value
+			out = append(out, c.elements(followers, s.Value.Type.Shape, s.Index, known, stores)...)
+		default:
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// followers lists the elementwise nodes that depend on v, in order.
+func (c *composer) followers(v *ir.Value, body []*ir.Node) []*ir.Node {
+	reached := map[*ir.Value]bool{v: true}
+	var list []*ir.Node
+	for _, n := range body {
+		if n != c.anchor && slices.ContainsFunc(n.In, func(x *ir.Value) bool { return reached[x] }) {
+			reached[n.Out[0]] = true
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// elements computes elementwise nodes at one index and stores some of their
+// results. known holds the values already in scalars at that index.
+func (c *composer) elements(nodes []*ir.Node, shape ir.Shape, index []*loop.Expr, known map[*ir.Value]*loop.Expr, stores []*ir.Value) []loop.Stmt {
+	var out []loop.Stmt
+	for v := range known {
+		if slices.Contains(stores, v) {
+			out = append(out, &loop.Store{Value: v, Index: index, Of: known[v]})
+		}
+	}
+	var at func(v *ir.Value, i []*loop.Expr) *loop.Expr
+	at = func(v *ir.Value, i []*loop.Expr) *loop.Expr {
+		if e := known[v]; e != nil && sameIndex(i, index) {
+			return e
+		}
+		if p := c.producer[v]; p != nil {
+			return p.Op.(Elementwise).Element(p, i, func(operand int, i []*loop.Expr) *loop.Expr { return at(p.In[operand], i) })
+		}
+		return loop.At(v, i...)
+	}
+	for _, n := range nodes {
+		v := n.Out[0]
+		store := slices.Contains(stores, v)
+		if !v.Type.Shape.Equal(shape) || isView(n.Op) && !store {
+			continue // computed where it is read
+		}
+		e := n.Op.(Elementwise).Element(n, index, func(operand int, i []*loop.Expr) *loop.Expr { return at(n.In[operand], i) })
+		scalar := &loop.Var{Name: v.Name, Kind: e.Kind}
+		out = append(out, &loop.Let{Var: scalar, Of: e})
+		known[v] = loop.R(scalar)
+		if store {
+			out = append(out, &loop.Store{Value: v, Index: index, Of: known[v]})
+		}
+	}
+	return dropUnusedLets(out)
+}
+
+func sameIndex(a, b []*loop.Expr) bool {
+	return slices.EqualFunc(a, b, func(x, y *loop.Expr) bool { return x.Equal(y) })
+}
+
+// isView reports whether an operator only moves or repeats elements, so that
+// computing it where it is read costs nothing.
+func isView(o ir.Op) bool {
+	switch o.(type) {
+	case *Broadcast, *Constant, *Reshape, *Transpose:
+		return true
+	}
+	return false
+}
+
+// IsView reports whether a node only moves or repeats elements.
+func IsView(n *ir.Node) bool { return n.Body == nil && isView(n.Op) }
+
+func dropUnusedLets(stmts []loop.Stmt) []loop.Stmt {
+	for i := len(stmts) - 1; i >= 0; i-- {
+		let, ok := stmts[i].(*loop.Let)
+		if !ok {
+			continue
+		}
+		used := false
+		loop.WalkExprs(stmts[i+1:], func(e *loop.Expr) { used = used || e.Op == loop.Ref && e.Var == let.Var })
+		if !used {
+			stmts = slices.Delete(stmts, i, i+1)
+		}
+	}
+	return stmts
+}
+
+// check makes sure that the nests store every result once and load nothing
+// that exists only inside the group, nor a result before its nest is done.
+func (c *composer) check(body []*ir.Node, nests []*loop.Nest) error {
+	inside := map[*ir.Value]bool{}
+	for _, n := range body {
+		for _, v := range n.Out {
+			inside[v] = true
+		}
+	}
+	stored := map[*ir.Value]bool{}
+	for _, nest := range nests {
+		for _, v := range nest.Loads() {
+			if inside[v] && !stored[v] {
+				return fmt.Errorf("%s is read across the elements of its own kernel", v.Name)
+			}
+		}
+		for _, v := range nest.Stores() {
+			stored[v] = true
+		}
+	}
+	for _, v := range c.stored {
+		if !stored[v] {
+			return fmt.Errorf("%s is not computed by the kernel", v.Name)
+		}
+	}
+	return nil
+}

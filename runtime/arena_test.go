@@ -1,0 +1,45 @@
+package runtime
+
+import (
+	"math"
+	"testing"
+	"unsafe"
+)
+
+func TestArenaViews(t *testing.T) {
+	for _, size := range []int{0, 4, 64, 1000, 1 << 20} {
+		arena := NewArena(size)
+		if arena.Bytes() != size {
+			t.Fatalf("arena of %d bytes has %d", size, arena.Bytes())
+		}
+		all := arena.F32(0, size/4)
+		if len(all) > 0 && uintptr(unsafe.Pointer(&all[0]))%arenaAlign != 0 {
+			t.Errorf("arena of %d bytes is not aligned", size)
+		}
+		if cap(all) != len(all) {
+			t.Errorf("view of %d values has capacity %d", len(all), cap(all))
+		}
+	}
+	arena := NewArena(64)
+	arena.I32(8, 2)[1] = 0x3f800000
+	if got := arena.F32(12, 1)[0]; got != 1 {
+		t.Errorf("the bits of 1 read back as %v", got)
+	}
+}
+
+func TestArenaRejectsBadViews(t *testing.T) {
+	arena := NewArena(64)
+	for _, view := range [][2]int{{-4, 1}, {2, 1}, {60, 2}, {64, 1}, {0, 17}, {0, -1}, {4, math.MaxInt}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("view of %d values at %d was given", view[1], view[0])
+				}
+			}()
+			arena.F32(view[0], view[1])
+		}()
+	}
+	if len(arena.F32(64, 0)) != 0 {
+		t.Error("an empty view at the end is not empty")
+	}
+}

@@ -1,0 +1,77 @@
+// Package runtime is what an emitted network needs to run: worker pool, arena,
+// datasets, solver loop, checkpoints and progress. It imports the standard
+// library only, because netc copies it into every program it writes.
+package runtime
+
+// Program is one compiled network: its tensors, its static schedules and the
+// run file it was compiled with. An emitted package fills it in; Main drives it.
+type Program struct {
+	Name   string
+	ISA    string // the kernels' instruction set, "portable" for plain Go
+	Config Config
+
+	Train Phase // forward, backward and, unless Update holds it, the parameter update
+	Test  Phase // forward only; its schedule may be empty when the net has no test phase
+	// Update applies the gradients accumulated over Config.Solver.Accumulate
+	// training batches. Its schedule is empty when Train updates by itself.
+	Update Phase
+
+	Parameters []Parameter // what a weights file holds, in the network's order
+	State      []Tensor    // what else a resumed run needs: solver history, accumulated gradients
+
+	// The step's scalar inputs, written by the solver loop before each step.
+	Rate      []float32 // one element: the learning rate
+	Iteration []int32   // one element: batches trained so far, counted over Accumulate
+	Seed      []int32   // one element: for dropout
+
+	ArenaBytes int // the whole arena: parameters, state and activations
+}
+
+// Phase is one static schedule over the arena.
+type Phase struct {
+	Batch    int
+	Inputs   []Tensor  // fed before each pass: images and labels
+	Outputs  []Tensor  // scalars and results that the phase reports: loss, accuracy
+	Loss     []float32 // one element: the weighted total; nil when the phase has no loss
+	Tensors  []Tensor  // every tensor that may be read after the pass, by name
+	Schedule []Launch
+}
+
+// Launch is one kernel of a schedule, with its arguments bound. Run computes
+// tasks lo to hi-1; tasks are independent of each other, so a Pool may split
+// them in any way and the result has the same bits.
+type Launch struct {
+	Kernel string // the emitted function's name
+	Layers string // the layers it computes, as in "conv1 + relu1"
+	Tasks  int
+	Run    func(lo, hi int)
+}
+
+// Tensor is a named array inside the arena, row-major. Exactly one of F32 and
+// I32 is set.
+type Tensor struct {
+	Name  string
+	Shape []int
+	F32   []float32
+	I32   []int32
+}
+
+// Parameter is a tensor of the weights file and how it starts.
+type Parameter struct {
+	Tensor
+	Fill Filler
+}
+
+// Filler says how a parameter starts, with Caffe's meaning of each field.
+// Kind is constant, uniform, gaussian, xavier, msra, orthogonal, bilinear or
+// positive_unitball.
+type Filler struct {
+	Kind     string
+	Value    float64 // constant
+	Min, Max float64 // uniform
+	Mean     float64 // gaussian
+	Std      float64 // gaussian
+	Sparse   int     // gaussian: non-zero inputs kept for each output; 0 keeps all
+	Gain     float64 // orthogonal
+	Variance string  // xavier, msra: "fan_in" (default), "fan_out" or "average"
+}
