@@ -139,11 +139,11 @@ func Compile(file *spec.File, run *spec.Run, o Options) (*Unit, diag.List, error
 		return nil, messages, &BugError{Pass: "plan", Cause: err.Error()}
 	}
 	unit.Arena = arena
+	if err := plan.CheckAll(graphs, arena, nil); err != nil {
+		return nil, messages, &BugError{Pass: "check-plan", Cause: err.Error()}
+	}
 	for i, p := range unit.Phases {
 		p.Plan = arena.Plans[i]
-		if err := plan.Check(p.Graph, p.Plan, nil); err != nil {
-			return nil, messages, &BugError{Pass: "check-plan", Phase: p.Name, Cause: err.Error(), Reproducer: p.Graph.String()}
-		}
 		if err := p.kernels(!o.Unoptimized); err != nil {
 			return nil, messages, &BugError{Pass: "schedule", Phase: p.Name, Cause: err.Error(), Reproducer: p.Graph.String()}
 		}

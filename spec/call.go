@@ -334,14 +334,16 @@ func (e *expander) arguments(in *scope, call *Call, b *block) map[string]meaning
 		}
 		given[p.Name.Text] = m
 	}
-	labelled, mistakes := false, len(e.found)
+	labelled, mistaken := false, false
 	for i, arg := range call.Args.Items {
 		if arg.Label == nil {
 			switch {
 			case labelled:
+				mistaken = true
 				e.errorf(codeArguments, arg.Span, "an argument without a name follows one with a name").
 					Helpf("write the arguments by position first, then those by name")
 			case i >= len(params):
+				mistaken = true
 				e.errorf(codeArguments, arg.Span, "%s takes %s, but this is number %d", call.Callee.Text,
 					plural(len(params), "argument"), i+1).Note(b.at.Pos, "%s is defined here", call.Callee.Text)
 			default:
@@ -352,6 +354,7 @@ func (e *expander) arguments(in *scope, call *Call, b *block) map[string]meaning
 		labelled = true
 		at := slices.IndexFunc(params, func(p *Param) bool { return p.Name.Text == arg.Label.Text })
 		if at < 0 {
+			mistaken = true
 			d := e.errorf(codeArguments, arg.Label.Span, "%s has no parameter %q", call.Callee.Text, arg.Label.Text)
 			if near := diag.Nearest(arg.Label.Text, paramNames(params)); near != "" {
 				d.Helpf("did you mean %q?", near)
@@ -361,6 +364,7 @@ func (e *expander) arguments(in *scope, call *Call, b *block) map[string]meaning
 			continue
 		}
 		if _, twice := given[arg.Label.Text]; twice {
+			mistaken = true
 			e.errorf(codeArguments, arg.Label.Span, "parameter %q is given twice", arg.Label.Text)
 			continue
 		}
@@ -373,7 +377,7 @@ func (e *expander) arguments(in *scope, call *Call, b *block) map[string]meaning
 			given[p.Name.Text] = unknown
 		}
 	}
-	if len(missing) > 0 && len(e.found) == mistakes { // else a wrong argument was meant for it
+	if len(missing) > 0 && !mistaken { // else a wrong argument was meant for it
 		e.errorf(codeArguments, call.Callee.Span, "the call of %s lacks %s", call.Callee.Text, strings.Join(missing, ", ")).
 			Note(b.at.Pos, "%s is defined here", call.Callee.Text)
 	}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,7 @@ func expandWithin(most limits, file *File, sel Selection) (*Net, diag.List) {
 		most:    most,
 		sel:     sel,
 		net:     &Net{Name: netName(file), Phase: sel.Phase, Aliases: map[string]string{}},
+		seen:    map[messageKey]bool{},
 		files:   map[*File]*fileScope{},
 		tensors: map[string]diag.Span{},
 		aliases: map[string]diag.Span{},
@@ -72,11 +74,19 @@ func netName(file *File) string {
 	return strings.TrimSuffix(base, filepath.Ext(base))
 }
 
+// messageKey is what makes a mistake the same mistake.
+type messageKey struct {
+	code    string
+	at      diag.Span
+	message string
+}
+
 type expander struct {
 	most  limits
 	sel   Selection
 	net   *Net
 	found diag.List
+	seen  map[messageKey]bool // of the messages in found
 	files map[*File]*fileScope
 	main  *scope
 
@@ -91,9 +101,22 @@ type expander struct {
 	dry     bool // checks a block that nobody calls: makes no layers
 }
 
+// maxMessages ends an expansion: nobody reads on, and a mistake inside nested
+// repeats comes back in another form each time.
+const maxMessages = 1000
+
 // errorf reports a mistake. Inside a block it notes the calls that led there.
+// The same mistake is reported once, however often its statement is expanded.
 func (e *expander) errorf(code string, at diag.Span, format string, args ...any) *diag.Diagnostic {
-	d := e.found.Errorf(code, at, format, args...)
+	d := &diag.Diagnostic{Code: code, Span: at, Message: fmt.Sprintf(format, args...)}
+	key := messageKey{code, at, d.Message}
+	if e.seen[key] {
+		return d // the notes that follow go nowhere
+	}
+	e.seen[key] = true
+	e.stopped = e.stopped || len(e.found) >= maxMessages
+	e.found.Add(*d)
+	d = &e.found[len(e.found)-1]
 	const shown = 3 // the innermost calls say enough
 	for i := len(e.calls) - 1; i >= max(0, len(e.calls)-shown); i-- {
 		called := e.active[len(e.active)-len(e.calls)+i]
@@ -166,6 +189,7 @@ func (e *expander) repeat(in *scope, node *Repeat) {
 	if !isKnown {
 		first, last = 1, 1 // once, to find the mistakes in the body
 	}
+	e.mayDefine(node.Variable)
 	if old, holder := in.find(node.Variable.Text); holder != nil {
 		e.errorf(codeTwice, node.Variable.Span, "%q is already defined", node.Variable.Text).
 			Note(old.at.Pos, "it was defined here").

@@ -98,6 +98,9 @@ func (e *expander) addConst(fs *fileScope, name Name, c *constant) {
 }
 
 func (e *expander) addBlock(fs *fileScope, name Name, b *block) {
+	if b.scope == fs {
+		e.mayDefine(name)
+	}
 	if old := fs.blocks[name.Text]; old != nil && old != b {
 		e.errorf(codeTwice, name.Span, "block %q is already defined", name.Text).Note(old.at.Pos, "it was defined here")
 		return
@@ -156,6 +159,7 @@ func (e *expander) checkBlockBody(node *BlockDef) {
 	e.checkInner(rest, "a block")
 	seen := map[string]diag.Span{}
 	for _, p := range node.Params.Items {
+		e.mayDefine(p.Name)
 		if first, twice := seen[p.Name.Text]; twice {
 			e.errorf(codeTwice, p.Name.Span, "parameter %q is already defined", p.Name.Text).
 				Note(first.Pos, "it was defined here")

@@ -190,13 +190,7 @@ func (e *expander) resolve(full string) (string, bool) {
 // assigned inside is carried: it changes its meaning there.
 func (e *expander) define(in *scope, name Name, m meaning) {
 	m.at = name.Span
-	if !name.Quoted && strings.Contains(name.Text, ".") {
-		e.errorf(codeReserved, name.Span, "a name that is defined has no dots").
-			Helpf("dots lead to the inner layers of blocks and repeats")
-		return
-	}
-	if name.Text == "" {
-		e.errorf(codeReserved, name.Span, "a name cannot be empty")
+	if !e.mayDefine(name) {
 		return
 	}
 	old, holder := in.find(name.Text)
@@ -223,6 +217,20 @@ func (e *expander) define(in *scope, name Name, m meaning) {
 		in.carried[name.Text] = name.Span
 		holder.names[name.Text] = m
 	}
+}
+
+// mayDefine reports whether a name can be given to something.
+func (e *expander) mayDefine(name Name) bool {
+	if !name.Quoted && strings.Contains(name.Text, ".") {
+		e.errorf(codeReserved, name.Span, "a name that is defined has no dots").
+			Helpf("dots lead to the inner layers of blocks and repeats")
+		return false
+	}
+	if name.Text == "" {
+		e.errorf(codeReserved, name.Span, "a name cannot be empty")
+		return false
+	}
+	return true
 }
 
 func (m meaning) noun() string {

@@ -226,7 +226,7 @@ func (c *Context) Detach(v *ir.Value) *ir.Value {
 	if !c.Training() {
 		return v
 	}
-	return c.Build(&Detach{}, v)
+	return c.Build(op.Point("detach"), v)
 }
 
 // Sum adds up the axes from first on.

@@ -243,3 +243,35 @@ write b = b.next
 		}
 	}
 }
+
+// TestEachStrategyHelps leaves out one strategy of Order at a time: some graph
+// then needs more memory.
+func TestEachStrategyHelps(t *testing.T) {
+	all := strategies
+	defer func() { strategies = all }()
+	peak := func(seed int64, with []strategy) int {
+		strategies = with
+		g := randomGraph(rand.New(rand.NewSource(seed)), 40)
+		if err := DropDead(g); err != nil {
+			t.Fatal(err)
+		}
+		if err := Order(g); err != nil {
+			t.Fatal(err)
+		}
+		bytes, _, err := plan.Peak(g, plan.Composed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes
+	}
+	for i, left := range all {
+		without := slices.Delete(slices.Clone(all), i, i+1)
+		helps := false
+		for seed := int64(0); seed < 200 && !helps; seed++ {
+			helps = peak(seed, without) > peak(seed, all)
+		}
+		if !helps {
+			t.Errorf("no graph needs %+v", left)
+		}
+	}
+}

@@ -120,7 +120,7 @@ func TestCheckAcceptsACopy(t *testing.T) {
 // verdict with the lifetimes: a value moved to where another is live is refused.
 func TestCheckFindsEveryOverlap(t *testing.T) {
 	refused := 0
-	for seed := range int64(40) {
+	for seed := range int64(20) {
 		r := rand.New(rand.NewSource(seed))
 		g := randomGraph(r, 20)
 		p := planned(t, g)

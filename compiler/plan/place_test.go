@@ -51,7 +51,7 @@ func TestPlacementReachesTheBound(t *testing.T) {
 func checkPlacement(t *testing.T, blocks []block, p placement) {
 	t.Helper()
 	bound := 0
-	for step := -1; step < 1000; step++ {
+	for step := -1; step < 200; step++ {
 		live := 0
 		for _, b := range blocks {
 			if b.start <= step && step <= b.end {

@@ -115,7 +115,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("full") }
 
 func TestDrawingsOfAnyPlan(t *testing.T) {
 	graphs := []*ir.Graph{ir.New("empty", "test")}
-	for seed := range int64(10) {
+	for seed := range int64(5) {
 		graphs = append(graphs, randomGraph(rand.New(rand.NewSource(seed)), 10+20*int(seed)))
 	}
 	for i, g := range graphs {
@@ -131,5 +131,26 @@ func TestDrawingsOfAnyPlan(t *testing.T) {
 		if p.Report() == "" {
 			t.Errorf("graph %d has no report", i)
 		}
+	}
+}
+
+// TestPeak: a and b are live at once, then s takes the place of a; the input,
+// the parameter and what is stored over it are not counted.
+func TestPeak(t *testing.T) {
+	bytes, total, err := Peak(parse(t, `graph net train
+input x : f32[1024]
+param w : f32[1024]
+a = mul x, w : f32[1024]
+b = broadcast a {shape: [4, 1024], axes: [1]} : f32[4,1024]
+s = sum b {axes: [0]} : f32[1024]
+w.next = sub w, s : f32[1024]
+write w = w.next
+`), Composed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Steps 0 to 3: a; a and b; b and s; s.
+	if bytes != 20<<10 || total != (4+20+20+4)<<10 {
+		t.Errorf("%d bytes at once, %d over all steps", bytes, total)
 	}
 }

@@ -74,6 +74,7 @@ func knownResults() []known {
 		{"", with("power", func(p *op.Pointwise) { p.Power = 3 }), vector(2, -1), one(8, -1)},
 		{"", op.Point("logistic_loss"), pair([]float64{0, math.Log(3), 800, -800}, []float64{0.3, 1, 1, 1}),
 			one(math.Ln2, math.Log(4.0/3), 0, 800)},
+		{"", op.Point("detach"), vector(0, 0.5, 2), one(0, 0.5, 2)},
 		{"", with("clip_below", func(p *op.Pointwise) { p.By = 0.5 }), vector(0, 0.5, 2), one(0.5, 0.5, 2)},
 		{"", &op.Map{Formula: "a > b ? a - 2*b : sqrt(c)"},
 			[]*eval.Tensor{floats(ir.Shape{2}, 5, 1), floats(ir.Shape{2}, 2, 2), floats(ir.Shape{2}, 9, 9)}, one(1, 3)},

@@ -69,6 +69,7 @@ func All() []Example {
 		{Op: scaled("power", func(p *op.Pointwise) { p.Power = 2.5 }), In: []ir.Type{f32(5)}, prepare: positive(0), Smooth: through(0)},
 		{Op: scaled("power", func(p *op.Pointwise) { p.Power = -0.75 }), In: []ir.Type{f32(5)}, prepare: positive(0), Smooth: through(0)},
 		{Op: point("logistic_loss"), In: []ir.Type{f32(9), f32(9)}, prepare: positive(1), Smooth: through(0)},
+		{Op: point("detach"), In: []ir.Type{f32(3)}},
 		{Op: scaled("clip_below", func(p *op.Pointwise) { p.By = 0.2 }), In: []ir.Type{f32(9)}, Smooth: through(0)},
 		{Op: &op.Map{Formula: "a > 0 && !(b == 0) ? min(a, c) - -b / 2 : max(pow(abs(b), 1.5), exp(c)) * 1e-3"}, In: []ir.Type{f32(8), f32(8), f32(8)}},
 		{Op: &op.Map{Formula: "!(a <= b || c >= 0.5) ? 1 : sqrt(abs(tanh(a))) + log1p(abs(b)) - log(2 + c)"}, In: []ir.Type{f32(8), f32(8), f32(8)}},

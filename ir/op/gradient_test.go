@@ -88,6 +88,7 @@ func TestNoGradient(t *testing.T) {
 	for _, x := range []trial{
 		{op: &op.Constant{Shape: []int{2}}},
 		{op: &op.ToFloat{}, in: one(ir.Int(2))},
+		{op: op.Point("detach"), in: one(ir.Float(2))},
 		{op: &op.OneHot{Classes: 2}, in: one(ir.Int(2))},
 		{op: &op.Accuracy{TopK: 1, Axis: 1}, in: one(ir.Float(2, 3), ir.Int(2))},
 		{op: &op.AccuracyPerClass{TopK: 1, Axis: 1}, in: one(ir.Float(2, 3), ir.Int(2))},

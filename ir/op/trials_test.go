@@ -334,6 +334,9 @@ func trialOf(mnemonic string, r *rand.Rand) trial {
 	o.By, o.Slope, o.Alpha, o.Power = r.NormFloat64(), r.Float64(), 0.5+r.Float64(), 3*r.Float64()
 	t := ir.Float(shape(r, between(r, 0, 4))...)
 	x := trial{op: o, through: []int{0}, fill: map[int]func(*rand.Rand, ir.Type) []float64{}}
+	if mnemonic == "detach" {
+		x.through = nil
+	}
 	for i := range o.Operands() {
 		x.in = append(x.in, t)
 		switch mnemonic {
