@@ -9,6 +9,7 @@ package compiler
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"netc/compiler/layer"
@@ -30,6 +31,9 @@ type Options struct {
 	Keep        []string // tensors to keep as outputs, by the user's names
 	Gradients   []string // tensors whose gradients to compute and keep as NAME.d, instead of training
 	Phases      []string // phases to compile; nil for all: "train", "test"
+	// Incomplete says that the file has mistakes already reported; compiling it
+	// finds those in the rest of it.
+	Incomplete bool
 	// Dump, when set, is called with the graph after each pass ("lower" first).
 	Dump func(passName string, g *ir.Graph)
 }
@@ -104,7 +108,7 @@ func Compile(file *spec.File, run *spec.Run, o Options) (*Unit, diag.List, error
 	unit := &Unit{Net: file, Run: run}
 	var messages diag.List
 	for _, name := range []string{"train", "test"} {
-		if o.Phases != nil && !contains(o.Phases, name) {
+		if o.Phases != nil && !slices.Contains(o.Phases, name) {
 			continue
 		}
 		phase, list, err := c.phase(file, name)
@@ -165,7 +169,8 @@ type compilation struct {
 // layers in it, or mistakes.
 func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, error) {
 	net, messages := spec.Expand(file, spec.Selection{Phase: name, Stages: c.run.Test.Stages})
-	if messages.Errors() > 0 || len(net.Layers) == 0 {
+	incomplete := c.options.Incomplete || messages.Errors() > 0
+	if len(net.Layers) == 0 {
 		return nil, messages, nil
 	}
 	batch := c.options.TrainBatch
@@ -178,10 +183,14 @@ func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, er
 		}
 	}
 	start := time.Now()
-	lowered, list := layer.Lower(net, layer.Options{Phase: name, Batch: batch, Keep: c.options.Keep})
+	keep := c.options.Keep
+	if name == "test" {
+		keep = append(slices.Clone(keep), judged(net, keep)...)
+	}
+	lowered, list := layer.Lower(net, layer.Options{Phase: name, Batch: batch, Keep: keep, Incomplete: incomplete})
 	c.timings = append(c.timings, Timing{name, "lower", time.Since(start)})
 	messages = append(messages, list...)
-	if messages.Errors() > 0 {
+	if incomplete || messages.Errors() > 0 {
 		return nil, messages, nil
 	}
 	p := &Phase{Name: name, Batch: batch, Graph: lowered.Graph, Layers: lowered.Layers, Names: lowered.Tensors}
@@ -193,6 +202,24 @@ func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, er
 	}
 	c.keep = lowered.Tensors
 	return p, messages, c.passes(p)
+}
+
+// judged lists the tensors that losses and accuracies read: the network's
+// answer, which whoever runs the test pass wants to see.
+func judged(net *spec.Net, kept []string) []string {
+	var list []string
+	for _, l := range net.Layers {
+		if !layer.Judges(l.Type) {
+			continue
+		}
+		for _, b := range l.Bottoms {
+			isInput := slices.ContainsFunc(net.Inputs, func(i *spec.Input) bool { return i.Name == b.Name })
+			if !isInput && !slices.Contains(kept, b.Name) && !slices.Contains(list, b.Name) {
+				list = append(list, b.Name)
+			}
+		}
+	}
+	return list
 }
 
 // passes runs the pipeline on one graph.
@@ -321,15 +348,6 @@ func (p *Phase) kernels(optimize bool) error {
 		}
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func solverOf(run *spec.Run) pass.Solver {

@@ -218,10 +218,11 @@ func (e *expander) layer(in *scope, s *Statement, node *Assign) {
 				Helpf("fields stand in braces: %s(…) { %s: … }", layer.Type, arg.Label.Text)
 			continue
 		}
-		switch m := e.argument(in, arg.Value); m.kind {
-		case isTensor:
-			layer.Bottoms = append(layer.Bottoms, Ref{Name: m.tensor, Span: arg.Span})
-		case isInteger:
+		// An argument with a mistake stays an input, so that the layer's other
+		// mistakes can be found; no tensor has the empty name.
+		m := e.argument(in, arg.Value)
+		layer.Bottoms = append(layer.Bottoms, Ref{Name: m.tensor, Span: arg.Span})
+		if m.kind == isInteger {
 			e.errorf(codeLayerCall, arg.Span, "the inputs of a layer are tensors, but this is the integer %d", m.value).
 				Helpf("fields stand in braces: %s(…) { name: value }", layer.Type)
 		}

@@ -70,6 +70,13 @@ func Types() []string {
 	return names
 }
 
+// Judges reports whether layers of a type measure how good a result is, as
+// losses and Accuracy do, instead of computing one.
+func Judges(name string) bool {
+	d := definitions[name]
+	return d != nil && (d.about.loss || d == Accuracy)
+}
+
 // NearestType gives the type that name was probably meant to be, whatever its
 // case, or "".
 func NearestType(name string) string {

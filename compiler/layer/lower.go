@@ -17,6 +17,11 @@ type Options struct {
 	Phase string   // "train" or "test"
 	Batch int      // samples in a mini-batch, at least 1
 	Keep  []string // tensors to be outputs too, by their names in the source
+
+	// Incomplete says that the net lost parts to mistakes already reported: it
+	// is lowered to find the mistakes in the rest, and a tensor that nothing
+	// defines is none.
+	Incomplete bool
 }
 
 // Lowered is a network as a graph, and what the source's names mean in it.
@@ -195,7 +200,7 @@ func (l *lowering) layer(s *spec.Layer) {
 // reportUndefined reports a bottom that no input or layer defines. The
 // language's own check comes earlier, so this serves nets from elsewhere.
 func (l *lowering) reportUndefined(b spec.Ref) {
-	if _, defined := l.makers[b.Name]; defined {
+	if _, defined := l.makers[b.Name]; defined || l.options.Incomplete {
 		return // an error at its layer is already reported
 	}
 	d := l.messages.Errorf(codeUnknownName, b.Span, "there is no tensor %q here", b.Name)
@@ -244,6 +249,7 @@ func (l *lowering) outputs() {
 			l.output(name)
 		case l.graph.Lookup(name) != nil:
 			l.addOutput(l.graph.Lookup(name))
+		case l.options.Incomplete:
 		default:
 			d := l.messages.Errorf(codeUnknownName, diag.Span{}, "there is no tensor %q", name)
 			known := append(sortedKeys(l.makers), sortedKeys(l.net.Aliases)...)

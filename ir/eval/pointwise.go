@@ -44,7 +44,7 @@ var pointwise = map[string]func(p *op.Pointwise, x []float64) float64{
 	"logistic_loss": func(p *op.Pointwise, x []float64) float64 {
 		return x[1]*logOnePlusExp(-x[0]) + (1-x[1])*logOnePlusExp(x[0])
 	},
-	"detach": func(_ *op.Pointwise, x []float64) float64 { return x[0] },
+	"detach":     func(_ *op.Pointwise, x []float64) float64 { return x[0] },
 	"clip_below": func(p *op.Pointwise, x []float64) float64 { return math.Max(x[0], p.By) },
 }
 
