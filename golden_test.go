@@ -138,7 +138,7 @@ func stages(t *testing.T, net string) map[string][]byte {
 		sort.Strings(files) // the API, then the passes
 		order := map[string]string{module.Name + ".go": "7.", "train.go": "8.", "test.go": "9.", "update.go": "9."}
 		for _, name := range files {
-			out[order[name]+strings.TrimSuffix(name, ".go")+".go.txt"] = module.Files[name]
+			out[order[name]+name+".txt"] = module.Files[name]
 		}
 	}
 	return out

@@ -292,17 +292,26 @@ func (g *Graph) Replace(old, new *Value) {
 // Remove drops the nodes for which dead holds, and forgets their names.
 func (g *Graph) Remove(dead func(*Node) bool) {
 	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *Node) bool {
-		if !dead(n) {
-			return false
+		if dead(n) {
+			g.forget(n)
+			return true
 		}
-		for _, v := range n.Out {
-			delete(g.names, v.Name)
-		}
-		return true
+		return false
 	})
 }
 
-// RemoveInput, parameters and states that nothing reads or writes any more.
+// forget frees the names of a node's results, those inside a group too.
+func (g *Graph) forget(n *Node) {
+	for _, v := range n.Out {
+		delete(g.names, v.Name)
+	}
+	for _, inner := range n.Body {
+		g.forget(inner)
+	}
+}
+
+// RemoveUnread drops the parameters and states that nothing reads, writes or
+// reports any more. Inputs stay: they are what the caller feeds.
 func (g *Graph) RemoveUnread() {
 	used := map[*Value]bool{}
 	for _, n := range g.Nodes {

@@ -27,7 +27,7 @@ func (g *Graph) Print(w io.Writer) error {
 // String is the graph's text; see Print.
 func (g *Graph) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "graph %s %s\n", quoteName(g.Name), g.Phase)
+	fmt.Fprintf(&b, "graph %s %s\n", quoteName(g.Name), quoteName(g.Phase))
 	section := func(values []*Value, keyword string) {
 		if len(values) > 0 {
 			b.WriteByte('\n')

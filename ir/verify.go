@@ -8,12 +8,15 @@ import (
 // Verify checks the graph's invariants and returns the first that is broken.
 func (g *Graph) Verify() error {
 	v := verifier{g: g, defined: map[*Value]bool{}, names: map[string]bool{}}
-	for _, list := range [][]*Value{g.Inputs, g.Params, g.States} {
-		for _, x := range list {
+	for _, declared := range []struct {
+		kind Kind
+		list []*Value
+	}{{Input, g.Inputs}, {Param, g.Params}, {State, g.States}} {
+		for _, x := range declared.list {
 			if err := v.define(x); err != nil {
 				return err
 			}
-			if (x.Kind == Param || x.Kind == State) != (x.Param != nil) || x.Kind == Result {
+			if x.Kind != declared.kind || (x.Param != nil) != (x.Kind != Input) || x.Def != nil {
 				return fmt.Errorf("%s is declared with the wrong kind", x.Name)
 			}
 		}
@@ -99,6 +102,9 @@ func (v *verifier) nodes(list []*Node, group *Node) error {
 			if !x.Type.Equal(want[i]) {
 				return fmt.Errorf("%s is %s, its operator gives %s", x.Name, x.Type, want[i])
 			}
+			if x.Kind != Result {
+				return fmt.Errorf("%s is computed by a node but is no result", x.Name)
+			}
 			if x.Def != n && (group == nil || x.Def != group || !slices.Contains(group.Out, x)) {
 				return fmt.Errorf("%s does not know the node that computes it", x.Name)
 			}
@@ -111,6 +117,9 @@ func (v *verifier) nodes(list []*Node, group *Node) error {
 }
 
 func (v *verifier) group(n *Node) error {
+	if _, ok := n.Op.(*Fuse); !ok {
+		return fmt.Errorf("%s is a group without the operator fuse", nodeName(n))
+	}
 	if len(n.Body) == 0 || len(n.Out) == 0 {
 		return fmt.Errorf("%s is an empty group", nodeName(n))
 	}
@@ -121,15 +130,21 @@ func (v *verifier) group(n *Node) error {
 	if err := v.nodes(n.Body, n); err != nil {
 		return err
 	}
-	inside := map[*Value]bool{}
+	inside, read := map[*Value]bool{}, map[*Value]bool{}
 	for _, inner := range n.Body {
 		for _, x := range inner.In {
+			read[x] = true
 			if !inside[x] && !before[x] {
 				return fmt.Errorf("the group of %s reads %s, which is not among its operands", nodeName(n), x.Name)
 			}
 		}
 		for _, x := range inner.Out {
 			inside[x] = true
+		}
+	}
+	for _, x := range n.In {
+		if !read[x] || inside[x] {
+			return fmt.Errorf("the group of %s lists the operand %s, which it does not read from outside", nodeName(n), x.Name)
 		}
 	}
 	for _, x := range n.Out {

@@ -383,10 +383,7 @@ func (p *printer) bound(e *loop.Expr, outer int) string {
 	case loop.Ref:
 		text = p.vars[e.Var]
 	case loop.Get:
-		text = p.element(e.Value, e.Args[0])
-		if name := p.direct[text]; name != "" {
-			text = name
-		}
+		text = p.load(e)
 		if e.Kind == loop.Int {
 			text = "int(" + text + ")"
 		}
@@ -468,7 +465,13 @@ func (p *printer) call(e *loop.Expr) string {
 		args[i] = p.expr(a)
 	}
 	if e.Name == "uniform" {
-		return fmt.Sprintf("runtime.Uniform(int32(%s), int32(%s), uint32(%s), %s)", args[0], args[1], args[2], args[3])
+		for i, a := range e.Args[:2] { // seed and iteration are i32 tensors
+			args[i] = "int32(" + args[i] + ")"
+			if a.Op == loop.Get {
+				args[i] = p.load(a)
+			}
+		}
+		return fmt.Sprintf("runtime.Uniform(%s, %s, %s, %s)", args[0], args[1], args[2], args[3])
 	}
 	p.math = true
 	for i := range args {
@@ -476,6 +479,16 @@ func (p *printer) call(e *loop.Expr) string {
 	}
 	function := map[string]string{"exp": "Exp", "log": "Log", "log1p": "Log1p", "tanh": "Tanh", "sqrt": "Sqrt", "pow": "Pow", "abs": "Abs"}[e.Name]
 	return "float32(math." + function + "(" + strings.Join(args, ", ") + "))"
+}
+
+// load prints a Get as the tensor's own type: the element, or the variable it
+// was loaded into before the loop.
+func (p *printer) load(e *loop.Expr) string {
+	text := p.element(e.Value, e.Args[0])
+	if name := p.direct[text]; name != "" {
+		return name
+	}
+	return text
 }
 
 // element prints a tensor's element at a flat position, through a window where

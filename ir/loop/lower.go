@@ -237,6 +237,7 @@ func mergePair(nest *Nest, i int) (*Nest, bool) {
 	} else {
 		both.Name = "i"
 	}
+	axes := slices.Concat(nest.Axes[:i], []*Var{both}, nest.Axes[i+2:])
 	ok := true
 	replace := func(e *Expr) *Expr {
 		return mapAffine(e, func(x *Expr) *Expr {
@@ -251,14 +252,13 @@ func mergePair(nest *Nest, i int) (*Nest, bool) {
 			a.Coef[both] = a.Coef[inner]
 			delete(a.Coef, outer)
 			delete(a.Coef, inner)
-			return a.expr(slices.Concat(nest.Axes, []*Var{both}))
+			return a.expr(axes)
 		})
 	}
 	body := mapFlat(nest.Body, replace)
 	if !ok {
 		return nil, false
 	}
-	axes := slices.Concat(nest.Axes[:i], []*Var{both}, nest.Axes[i+2:])
 	return &Nest{Axes: axes, Body: body}, true
 }
 
