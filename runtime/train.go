@@ -99,7 +99,6 @@ type trainer struct {
 
 	at      progress
 	results map[string]Number // of the last test
-	shown   standing          // the last report
 	saved   int               // the iteration of the last checkpoint
 	savedAt time.Time
 

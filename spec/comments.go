@@ -19,7 +19,7 @@ func attachComments(file *File, text scanned) {
 	var list []placed
 	for _, t := range text.comments {
 		list = append(list, placed{
-			Comment: Comment{Text: strings.TrimRight(t.Value, " \t"), Blank: a.blankBefore[t.Pos.Offset]},
+			Comment: Comment{Text: strings.TrimRight(t.Value, " \t\r"), Blank: a.blankBefore[t.Pos.Offset]},
 			offset:  t.Pos.Offset, line: t.Pos.Line,
 		})
 	}

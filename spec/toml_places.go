@@ -95,7 +95,8 @@ func (f *placeFinder) skipBlank(lines bool) {
 
 // key reads a dotted key. Its path continues prefix.
 func (f *placeFinder) key(prefix string) (string, diag.Span) {
-	from, end := f.offset, f.offset
+	from := f.offset
+	var end int
 	path := prefix
 	for {
 		part := f.keyPart()
