@@ -18,9 +18,26 @@ type gradcheckCommand struct {
 	Config  string      `placeholder:"FILE" help:"Run file (default NAME.toml beside NAME.net, where there is one)."`
 	Set     []string    `placeholder:"KEY=VALUE" sep:"none" help:"Change a key of the run file; repeatable."`
 	Batch   int         `placeholder:"N" default:"2" help:"Samples a batch (default 2)."`
-	Samples int         `placeholder:"N" default:"12" help:"Elements to check of each tensor, 0 for all (default 12)."`
+	Samples *int        `placeholder:"N" help:"Elements to check of each tensor, 0 for all (default ${fileSamples}, with --layers ${layerSamples})."`
 	Seed    int32       `placeholder:"N" default:"1" help:"Number that inputs and parameters are drawn from (default 1)."`
 	Threads int         `placeholder:"N" help:"Threads (default all cores)."`
+}
+
+// How many elements of a tensor are checked when nobody says: those of a net
+// cost a forward pass each, the examples of the layers are small.
+const (
+	fileSamples  = 12
+	layerSamples = 48
+)
+
+func (g *gradcheckCommand) samples() int {
+	switch {
+	case g.Samples != nil:
+		return *g.Samples
+	case g.Layers:
+		return layerSamples
+	}
+	return fileSamples
 }
 
 // layersResult is what "netc gradcheck --layers --json" prints.
@@ -36,7 +53,7 @@ func (g *gradcheckCommand) Run(c *console) error {
 		return &usageError{"--layers checks netc's own examples: leave the file out", ""}
 	case !g.Layers && g.File == "":
 		return &usageError{`expected a net file or --layers`, `"netc gradcheck --help" says more`}
-	case g.Batch < 1 || g.Samples < 0 || g.Threads < 0:
+	case g.Batch < 1 || g.Samples != nil && *g.Samples < 0 || g.Threads < 0:
 		return &usageError{"--batch is at least 1, --samples and --threads at least 0", ""}
 	}
 	if g.Threads == 0 {
@@ -139,7 +156,7 @@ func (g *gradcheckCommand) check(c *console, name string, lowered *layer.Lowered
 		return nil, err
 	}
 	c.say("checking %s …", name)
-	return check, check.run(c.ctx, graph, ranges, g.Samples, g.Threads)
+	return check, check.run(c.ctx, graph, ranges, g.samples(), g.Threads)
 }
 
 // joined puts two checks of one network together; k may be nil.

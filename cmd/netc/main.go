@@ -98,7 +98,8 @@ func newParser(c *console, shown func(int)) (*kong.Kong, error) {
 	return kong.New(&commands{},
 		kong.Name("netc"), kong.Description(about),
 		kong.Writers(c.out, io.Discard), kong.Exit(shown), kong.Bind(c),
-		kong.Vars{"trainDigits": fmt.Sprint(trainDigits), "testDigits": fmt.Sprint(testDigits), "digitsSeed": fmt.Sprint(digitsSeed)},
+		kong.Vars{"trainDigits": fmt.Sprint(trainDigits), "testDigits": fmt.Sprint(testDigits), "digitsSeed": fmt.Sprint(digitsSeed),
+			"fileSamples": fmt.Sprint(fileSamples), "layerSamples": fmt.Sprint(layerSamples)},
 		kong.ExplicitGroups(verbGroups), kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 96}))
 }
@@ -137,7 +138,7 @@ func (c *console) exitCode(err error) int {
 		c.complain(wrongUsage.message, wrongUsage.help)
 		return exitUsage
 	case errors.As(err, &parse):
-		return c.usage(err)
+		return c.usage(parse)
 	case errors.As(err, &found):
 		c.diagnose(found.list, found.sources)
 		for _, d := range found.list {
@@ -158,12 +159,14 @@ func (c *console) exitCode(err error) int {
 }
 
 // usage reports what kong found wrong in the command line.
-func (c *console) usage(err error) int {
-	page := "netc help"
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		page = parse.Context.Selected().FullPath() + " --help"
+func (c *console) usage(err *kong.ParseError) int {
+	message, page := err.Error(), "netc help"
+	if verb := err.Context.Selected(); verb != nil {
+		page = verb.FullPath() + " --help"
+	} else {
+		// Whatever stands where the verb should is an "argument" to kong.
+		message = strings.Replace(message, "unexpected argument", "unknown verb", 1)
 	}
-	c.complain(err.Error(), fmt.Sprintf("%q says more", page))
+	c.complain(message, fmt.Sprintf("%q says more", page))
 	return exitUsage
 }

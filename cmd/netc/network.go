@@ -120,10 +120,10 @@ func check(s *source, o compiler.Options) (*compiler.Unit, diag.List, error) {
 	var setting *compiler.SettingError
 	switch {
 	case errors.As(err, &setting):
-		messages.Errorf("", diag.Span{Pos: diag.Pos{File: s.path}}, "%s", setting.Message)
+		messages.Errorf(compiler.CodeSetting, diag.Span{Pos: diag.Pos{File: s.path}}, "%s", setting.Message)
 		err = nil
 	case err == nil && messages.Errors() == 0 && len(unit.Phases) == 0:
-		messages.Errorf("", diag.Span{Pos: diag.Pos{File: s.path}}, "the net has no layers")
+		messages.Errorf(compiler.CodeNoLayers, diag.Span{Pos: diag.Pos{File: s.path}}, "the net has no layers")
 	}
 	return unit, messages, err
 }

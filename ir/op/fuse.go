@@ -13,7 +13,7 @@ import (
 //
 // A group's body has at most one node that is not elementwise, the anchor.
 // Elementwise nodes that the anchor reads (the prologue) are computed where it
-// loads them. Elementwise nodes that read the anchor's result (the epilogue)
+// loads them, each once a load. Elementwise nodes that read the anchor's result (the epilogue)
 // are computed where it is stored, on the value still in a register. Without
 // an anchor the group is one pass over the elements of its results.
 //
@@ -35,6 +35,23 @@ type composer struct {
 	producer map[*ir.Value]*ir.Node // elementwise nodes of the body, by result
 	stored   []*ir.Value
 	anchor   *ir.Node
+	computed int // elements of body values written out as expressions so far
+}
+
+// mostComputed bounds what one group writes out: an expression that uses its
+// operand twice doubles with every such operand below it, and a kernel that
+// repeats so much work is worse than a store.
+const mostComputed = 1000
+
+// element writes out an element of a node of the body. at gives an operand's.
+func (c *composer) element(n *ir.Node, index []*loop.Expr, at func(v *ir.Value, index []*loop.Expr) *loop.Expr) *loop.Expr {
+	c.computed++
+	return n.Op.(Elementwise).Element(n, index, func(operand int, i []*loop.Expr) *loop.Expr {
+		if c.computed > mostComputed {
+			return loop.At(n.In[operand], i...) // check refuses the group
+		}
+		return at(n.In[operand], i)
+	})
 }
 
 func compose(body []*ir.Node, stored []*ir.Value) ([]*loop.Nest, error) {
@@ -60,16 +77,111 @@ func compose(body []*ir.Node, stored []*ir.Value) ([]*loop.Nest, error) {
 			return nil, fmt.Errorf("%s has no loops", c.anchor.Op.Mnemonic())
 		}
 		for _, nest := range o.Loops(c.anchor) {
-			inlined := loop.MapExprs(nest.Body, func(e *loop.Expr) *loop.Expr { return e.Map(c.inlineLoad) })
-			nests = append(nests, &loop.Nest{Axes: nest.Axes, Body: c.epilogues(inlined, body)})
+			nests = append(nests, &loop.Nest{Axes: nest.Axes, Body: c.epilogues(c.prologues(nest.Body), body)})
 		}
 	}
 	return nests, c.check(body, nests)
 }
 
+// prologues computes the prologue's values where statements load them. A sum
+// over all points sets scalars first, so that a formula which uses an operand
+// twice does not compute it twice; where a condition decides whether an element
+// may be loaded, the expression stays inside of it.
+func (c *composer) prologues(body []loop.Stmt) []loop.Stmt {
+	var out []loop.Stmt
+	for _, s := range body {
+		r, ok := s.(*loop.Reduce)
+		if !ok || len(r.Within) > 0 || r.Where != nil || r.ArgOf != nil || isConditional(r.Of) {
+			inlined := loop.MapExprs([]loop.Stmt{s}, func(e *loop.Expr) *loop.Expr { return e.Map(c.inlineLoad) })
+			out = append(out, inlined...)
+			continue
+		}
+		copied := *r
+		var scalars prologueScalars
+		copied.Of = r.Of.Map(func(e *loop.Expr) *loop.Expr {
+			if e.Op == loop.Load && c.isPrologue(e.Value) {
+				return scalars.at(c, e.Value, e.Args)
+			}
+			return e
+		})
+		copied.Body = append(c.prologues(r.Body), scalars.lets(&copied.Of)...)
+		out = append(out, &copied)
+	}
+	return out
+}
+
+// isConditional reports whether an expression evaluates only some of its parts.
+func isConditional(e *loop.Expr) bool {
+	found := false
+	e.Walk(func(x *loop.Expr) { found = found || x.Op == loop.Select || x.Op == loop.And || x.Op == loop.Or })
+	return found
+}
+
+// isPrologue reports whether v is computed by the body without the anchor.
+func (c *composer) isPrologue(v *ir.Value) bool { return c.producer[v] != nil && !c.afterAnchor(v) }
+
+// prologueScalars holds the prologue's values at the indices of one reduction.
+type prologueScalars struct {
+	list []prologueScalar
+}
+
+type prologueScalar struct {
+	value *ir.Value
+	index []*loop.Expr
+	let   *loop.Let
+}
+
+// at gives a value of the body at an index, as a scalar where it is computed.
+func (p *prologueScalars) at(c *composer, v *ir.Value, index []*loop.Expr) *loop.Expr {
+	n := c.producer[v]
+	if n == nil {
+		return loop.At(v, index...)
+	}
+	operand := func(v *ir.Value, index []*loop.Expr) *loop.Expr { return p.at(c, v, index) }
+	if isView(n.Op) {
+		return c.element(n, index, operand)
+	}
+	for _, s := range p.list {
+		if s.value == v && sameIndex(s.index, index) {
+			return loop.R(s.let.Var)
+		}
+	}
+	e := c.element(n, index, operand)
+	let := &loop.Let{Var: &loop.Var{Name: v.Name, Kind: e.Kind}, Of: e}
+	p.list = append(p.list, prologueScalar{v, index, let})
+	return loop.R(let.Var)
+}
+
+// lets gives the scalars that are read more than once; one that is read once
+// is put where it is read, in another scalar or in the term.
+func (p *prologueScalars) lets(term **loop.Expr) []loop.Stmt {
+	var kept []loop.Stmt
+	readers := []**loop.Expr{term}
+	for _, s := range slices.Backward(p.list) { // readers first
+		uses := 0
+		for _, r := range readers {
+			(*r).Walk(func(x *loop.Expr) {
+				if x.Op == loop.Ref && x.Var == s.let.Var {
+					uses++
+				}
+			})
+		}
+		if uses > 1 {
+			kept = append(kept, s.let)
+			readers = append(readers, &s.let.Of)
+			continue
+		}
+		for _, r := range readers {
+			*r = (*r).Substitute(map[*loop.Var]*loop.Expr{s.let.Var: s.let.Of})
+		}
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
 // inlineLoad replaces the load of a prologue value by its computation.
 func (c *composer) inlineLoad(e *loop.Expr) *loop.Expr {
-	if e.Op == loop.Load && c.producer[e.Value] != nil && !c.afterAnchor(e.Value) {
+	if e.Op == loop.Load && c.isPrologue(e.Value) {
 		return c.inline(e.Value, e.Args)
 	}
 	return e
@@ -95,9 +207,7 @@ func (c *composer) inline(v *ir.Value, index []*loop.Expr) *loop.Expr {
 	if p == nil {
 		return loop.At(v, index...)
 	}
-	return p.Op.(Elementwise).Element(p, index, func(operand int, at []*loop.Expr) *loop.Expr {
-		return c.inline(p.In[operand], at)
-	})
+	return c.element(p, index, c.inline)
 }
 
 // epilogues replaces each store of an anchor's result by the computation and
@@ -169,7 +279,7 @@ func (c *composer) elements(nodes []*ir.Node, shape ir.Shape, index []*loop.Expr
 			return e
 		}
 		if p := c.producer[v]; p != nil {
-			return p.Op.(Elementwise).Element(p, i, func(operand int, i []*loop.Expr) *loop.Expr { return at(p.In[operand], i) })
+			return c.element(p, i, at)
 		}
 		return loop.At(v, i...)
 	}
@@ -179,7 +289,7 @@ func (c *composer) elements(nodes []*ir.Node, shape ir.Shape, index []*loop.Expr
 		if !v.Type.Shape.Equal(shape) || isView(n.Op) && !store {
 			continue // computed where it is read
 		}
-		e := n.Op.(Elementwise).Element(n, index, func(operand int, i []*loop.Expr) *loop.Expr { return at(n.In[operand], i) })
+		e := c.element(n, index, at)
 		scalar := &loop.Var{Name: v.Name, Kind: e.Kind}
 		out = append(out, &loop.Let{Var: scalar, Of: e})
 		known[v] = loop.R(scalar)
@@ -225,6 +335,9 @@ func dropUnusedLets(stmts []loop.Stmt) []loop.Stmt {
 // check makes sure that the nests store every result once and load nothing
 // that exists only inside the group, nor a result before its nest is done.
 func (c *composer) check(body []*ir.Node, nests []*loop.Nest) error {
+	if c.computed > mostComputed {
+		return fmt.Errorf("the group would compute its elements again and again")
+	}
 	inside := map[*ir.Value]bool{}
 	for _, n := range body {
 		for _, v := range n.Out {

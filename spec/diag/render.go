@@ -74,17 +74,17 @@ func (r *renderer) message(d Diagnostic) {
 	if place := d.Span.Pos.String(); place != "" {
 		fmt.Fprintf(r.out, "%s: ", place)
 	}
-	fmt.Fprintf(r.out, "%s: %s\n", r.paint(color, d.Severity.String()), visible(d.Message))
+	fmt.Fprintf(r.out, "%s: %s\n", r.paint(color, d.Severity.String()), paragraphs(d.Message))
 	r.excerpt(d.Span, color)
 	for _, n := range d.Notes {
 		place := n.Pos.String()
 		if place != "" {
 			place += ": "
 		}
-		fmt.Fprintf(r.out, " %s %s%s\n", r.paint(gutterColor, "note:"), place, visible(n.Text))
+		fmt.Fprintf(r.out, " %s %s%s\n", r.paint(gutterColor, "note:"), place, paragraphs(n.Text))
 	}
 	if d.Help != "" {
-		fmt.Fprintf(r.out, " %s %s\n", r.paint(helpColor, "help:"), visible(d.Help))
+		fmt.Fprintf(r.out, " %s %s\n", r.paint(helpColor, "help:"), paragraphs(d.Help))
 	}
 }
 
@@ -163,4 +163,14 @@ func visible(text string) string {
 		}
 		return c
 	}, text)
+}
+
+// paragraphs is visible text in which line ends stay; the lines after the
+// first are indented, so that none looks like a message of its own.
+func paragraphs(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = visible(line)
+	}
+	return strings.Join(lines, "\n    ")
 }

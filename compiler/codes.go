@@ -1,0 +1,23 @@
+package compiler
+
+import "netc/spec/diag"
+
+// The codes of messages about a network as a whole.
+const (
+	CodeSetting  = "N118" // a SettingError
+	CodeNoLayers = "N119"
+)
+
+func init() {
+	diag.Explain(CodeSetting, `The network cannot be compiled with a setting of the run file or the command line.
+
+    netc run models/lenet.net --in data=x.npy --grad conv9=g.npy     # there is no conv9
+
+The message says which. "netc summary FILE" lists the network's tensors.`)
+	diag.Explain(CodeNoLayers, `The network has no layers in any phase, so there is nothing to compile.
+
+    net Empty
+    data = input [1, 28, 28]      # inputs alone are no network
+
+Add a layer, or look at the guards: @deploy holds only where the run file's stages name it.`)
+}
