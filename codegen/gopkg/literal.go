@@ -21,7 +21,11 @@ func literal(v reflect.Value) string {
 	case reflect.Slice:
 		var parts []string
 		for i := range v.Len() {
-			parts = append(parts, literal(v.Index(i)))
+			item := literal(v.Index(i))
+			if v.Index(i).Kind() == reflect.Struct { // the slice's type says it
+				item = item[strings.IndexByte(item, '{'):]
+			}
+			parts = append(parts, item)
 		}
 		return v.Type().String() + "{" + strings.Join(parts, ", ") + "}"
 	case reflect.String:

@@ -85,11 +85,7 @@ func (ph *phase) tensor(v *ir.Value) string {
 
 // view is the expression that cuts a tensor out of the arena.
 func (ph *phase) view(v *ir.Value) string {
-	cut := "F32"
-	if v.Type.DType == ir.I32 {
-		cut = "I32"
-	}
-	return fmt.Sprintf("a.%s(%d, %d)", cut, ph.Plan.Offsets[v], v.Type.Shape.Count())
+	return fmt.Sprintf("a.%s(%d, %d)", storage(v), ph.Plan.Offsets[v], v.Type.Shape.Count())
 }
 
 // text prints the phase's file.
@@ -122,19 +118,14 @@ func (ph *phase) body() string {
 		}
 		return "[]runtime.Tensor{" + strings.Join(parts, "") + "\n}"
 	}
-	var inputs, scalars, kept []*ir.Value
-	for _, v := range ph.Graph.Inputs {
-		if !strings.HasPrefix(v.Name, "solver.") {
+	var inputs, scalars []*ir.Value
+	kept := ph.kept()
+	for _, v := range kept {
+		switch {
+		case v.Kind == ir.Input:
 			inputs = append(inputs, v)
-			kept = append(kept, v)
-		}
-	}
-	for _, v := range ph.Graph.Outputs {
-		if len(v.Type.Shape) == 0 && v.Type.DType == ir.F32 {
+		case len(v.Type.Shape) == 0 && v.Type.DType == ir.F32:
 			scalars = append(scalars, v)
-		}
-		if v.Kind != ir.Input {
-			kept = append(kept, v)
 		}
 	}
 	fields := fmt.Sprintf("Batch: %d,\nInputs: %s,\nOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), tensorList(scalars), tensorList(kept))
@@ -152,12 +143,25 @@ func (ph *phase) body() string {
 	return b.String()
 }
 
-func (ph *phase) tensorLiteral(v *ir.Value) string {
-	field := "F32"
-	if v.Type.DType == ir.I32 {
-		field = "I32"
+// kept lists the tensors that may be read after the pass: the inputs that are
+// fed (not the solver's scalars), then the outputs.
+func (ph *phase) kept() []*ir.Value {
+	var list []*ir.Value
+	for _, v := range ph.Graph.Inputs {
+		if !strings.HasPrefix(v.Name, "solver.") {
+			list = append(list, v)
+		}
 	}
-	return fmt.Sprintf("{Name: %q, Shape: %s, %s: %s}", v.Name, shapeLiteral(v.Type.Shape), field, ph.tensor(v))
+	for _, v := range ph.Graph.Outputs {
+		if v.Kind != ir.Input {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+func (ph *phase) tensorLiteral(v *ir.Value) string {
+	return fmt.Sprintf("{Name: %q, Shape: %s, %s: %s}", v.Name, shapeLiteral(v.Type.Shape), storage(v), ph.tensor(v))
 }
 
 func shapeLiteral(s ir.Shape) string {

@@ -336,7 +336,7 @@ func dropUnusedLets(stmts []loop.Stmt) []loop.Stmt {
 // that exists only inside the group, nor a result before its nest is done.
 func (c *composer) check(body []*ir.Node, nests []*loop.Nest) error {
 	if c.computed > mostComputed {
-		return fmt.Errorf("the group would compute its elements again and again")
+		return fmt.Errorf("the group would compute more than %d elements at a point", mostComputed)
 	}
 	inside := map[*ir.Value]bool{}
 	for _, n := range body {
