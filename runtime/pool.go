@@ -55,10 +55,13 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("%v\n\nkernel thread:\n%s", e.Value, e.Stack)
 }
 
-// NewPool starts a pool of the given number of threads, at least one. Close
-// ends it.
+// NewPool starts a pool of the given number of threads, or of one for each core
+// if that is not positive. Close ends it.
 func NewPool(threads int) *Pool {
-	p := &Pool{threads: max(threads, 1), spins: spins, done: make(chan struct{}, 1)}
+	if threads <= 0 {
+		threads = goruntime.GOMAXPROCS(0)
+	}
+	p := &Pool{threads: threads, spins: spins, done: make(chan struct{}, 1)}
 	if p.threads > goruntime.GOMAXPROCS(0) {
 		p.spins = 0 // a spinning thread would hold the processor that another needs
 	}

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	goruntime "runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -108,5 +109,13 @@ func BenchmarkPoolRun(b *testing.B) {
 				pool.Run(threads, body)
 			}
 		})
+	}
+}
+
+func TestPoolOfAllCores(t *testing.T) {
+	p := NewPool(0)
+	defer p.Close()
+	if want := goruntime.GOMAXPROCS(0); p.Threads() != want {
+		t.Errorf("NewPool(0) has %d threads, not %d", p.Threads(), want)
 	}
 }
