@@ -166,9 +166,9 @@ type compilation struct {
 }
 
 // phase expands, lowers and transforms one phase; nil when the network has no
-// layers in it, or mistakes.
+// layers in it, no loss to train, or mistakes.
 func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, error) {
-	net, messages := spec.Expand(file, spec.Selection{Phase: name, Stages: c.run.Test.Stages})
+	net, messages := spec.Expand(file, c.run.Selection(name))
 	incomplete := c.options.Incomplete || messages.Errors() > 0
 	if len(net.Layers) == 0 {
 		return nil, messages, nil
@@ -192,6 +192,12 @@ func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, er
 	messages = append(messages, list...)
 	if incomplete || messages.Errors() > 0 {
 		return nil, messages, nil
+	}
+	if name == "train" && lowered.Graph.Loss == nil {
+		if c.options.Gradients != nil {
+			return nil, messages, &SettingError{"the network has no loss in the training phase, so there are no gradients"}
+		}
+		return nil, messages, nil // nothing to train; the test phase is the network
 	}
 	p := &Phase{Name: name, Batch: batch, Graph: lowered.Graph, Layers: lowered.Layers, Names: lowered.Tensors}
 	if err := p.Graph.Verify(); err != nil {
@@ -282,9 +288,6 @@ func (c *compilation) wanted(g *ir.Graph) []*ir.Value {
 			}
 		}
 		return list
-	}
-	if g.Loss == nil {
-		return nil
 	}
 	for _, p := range g.Params {
 		if p.Param.LrMult != 0 {

@@ -180,7 +180,7 @@ func (g *Graph) Add(op Op, name string, from []Origin, in ...*Value) ([]*Value, 
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{Op: op, In: in, From: from}
+	n := &Node{Op: op, In: slices.Clone(in), From: from} // nodes never share a list: passes rewrite them
 	for i, t := range outs {
 		full := name
 		if i > 0 {

@@ -34,6 +34,7 @@ verbs
   train  trains and writes weights, state and log into a run folder
   test   evaluates weights on the test data and checks the expectations
   run    computes one pass on given arrays
+  time   measures where the time of a step goes
 
 "%[1]s VERB --help" lists a verb's flags.
 `
@@ -76,7 +77,7 @@ type invocation struct {
 // command runs args and gives the exit code.
 func command(ctx context.Context, build func() *Program, args []string, stdout, stderr io.Writer) int {
 	program := filepath.Base(args[0])
-	verbs := map[string]func(*invocation, []string) error{"train": (*invocation).train, "test": (*invocation).test, "run": (*invocation).run}
+	verbs := map[string]func(*invocation, []string) error{"train": (*invocation).train, "test": (*invocation).test, "run": (*invocation).run, "time": (*invocation).time}
 	if len(args) < 2 {
 		fmt.Fprintf(stderr, usage, program)
 		return exitUsage
@@ -87,7 +88,7 @@ func command(ctx context.Context, build func() *Program, args []string, stdout, 
 	}
 	verb, known := verbs[args[1]]
 	if !known {
-		fmt.Fprintf(stderr, "error: unknown verb %q%s\n", args[1], didYouMean(args[1], []string{"train", "test", "run"}))
+		fmt.Fprintf(stderr, "error: unknown verb %q%s\n", args[1], didYouMean(args[1], []string{"train", "test", "run", "time"}))
 		fmt.Fprintf(stderr, usage, program)
 		return exitUsage
 	}

@@ -31,6 +31,7 @@ type Program struct {
 type Phase struct {
 	Batch    int
 	Inputs   []Tensor  // fed before each pass: images and labels
+	Classes  []int     // for each of Inputs: an int32 input's values are 0 to Classes-1; 0 for a float32 input
 	Outputs  []Tensor  // scalars and results that the phase reports: loss, accuracy
 	Loss     []float32 // one element: the weighted total; nil when the phase has no loss
 	Tensors  []Tensor  // every tensor that may be read after the pass, by name
@@ -45,6 +46,13 @@ type Launch struct {
 	Layers string // the layers it computes, as in "conv1 + relu1"
 	Tasks  int
 	Run    func(lo, hi int)
+
+	// What it does and costs, for the time verb.
+
+	Pass         string // "forward", "backward" or "update", or several joined by " + "
+	MultiplyAdds int    // of its convolution or matrix product; 0 for other kernels
+	Operations   int    // of a kernel without MultiplyAdds: its float arithmetic and comparisons
+	Bytes        int    // size of the tensors it reads and writes, each once
 }
 
 // Tensor is a named array inside the arena, row-major. Exactly one of F32 and

@@ -89,6 +89,15 @@ func (p *Progress) report(s standing) {
 	fmt.Fprintln(p.w, s)
 }
 
+// say shows a line about the work, unless quiet.
+func (p *Progress) say(format string, args ...any) {
+	if p == nil || p.quiet {
+		return
+	}
+	p.clear()
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
 // test shows a test's results.
 func (p *Progress) test(iteration int, results map[string]Number) {
 	if p == nil || p.quiet {

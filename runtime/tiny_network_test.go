@@ -70,9 +70,9 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 		return 0
 	}
 	n.Train = Phase{
-		Batch: batch, Inputs: []Tensor{x, label}, Outputs: []Tensor{loss}, Loss: loss.F32, Tensors: []Tensor{z, losses, wGrad},
+		Batch: batch, Inputs: []Tensor{x, label}, Classes: []int{0, 2}, Outputs: []Tensor{loss}, Loss: loss.F32, Tensors: []Tensor{z, losses, wGrad},
 		Schedule: []Launch{
-			{Kernel: "forward", Layers: "ip + loss", Tasks: batch, Run: func(lo, hi int) {
+			{Kernel: "forward", Layers: "ip + loss", Pass: "forward", MultiplyAdds: batch * pixels, Bytes: 4 * (batch*(pixels+3) + pixels + 1), Tasks: batch, Run: func(lo, hi int) {
 				if n.onStep != nil && lo == 0 {
 					n.onStep(int(iteration.I32[0]))
 				}
@@ -85,14 +85,14 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 					losses.F32[s] = float32(math.Log1p(math.Exp(-sign(label.I32[s]) * sum)))
 				}
 			}},
-			{Kernel: "meanLoss", Layers: "loss", Tasks: 1, Run: func(lo, hi int) {
+			{Kernel: "meanLoss", Layers: "loss", Pass: "forward", Operations: batch + 1, Bytes: 4 * (batch + 1), Tasks: 1, Run: func(lo, hi int) {
 				sum := 0.0
 				for _, v := range losses.F32 {
 					sum += float64(v)
 				}
 				loss.F32[0] = float32(sum / float64(batch))
 			}},
-			{Kernel: "backward", Layers: "ip", Tasks: pixels + 1, Run: func(lo, hi int) {
+			{Kernel: "backward", Layers: "ip", Pass: "backward", MultiplyAdds: batch * pixels, Bytes: 4 * (batch*(pixels+2) + 3*pixels + 2), Tasks: pixels + 1, Run: func(lo, hi int) {
 				for i := lo; i < hi; i++ {
 					sum := 0.0
 					for s := range batch {
@@ -111,7 +111,7 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 			}},
 		},
 	}
-	n.Update = Phase{Schedule: []Launch{{Kernel: "update", Tasks: pixels + 1, Run: func(lo, hi int) {
+	n.Update = Phase{Schedule: []Launch{{Kernel: "update", Pass: "update", Operations: 4 * (pixels + 1), Bytes: 4 * 6 * (pixels + 1), Tasks: pixels + 1, Run: func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			h.F32[i] = 0.9*h.F32[i] + rate.F32[0]*gradient.F32[i]/float32(accumulate)
 			gradient.F32[i] = 0
@@ -123,8 +123,8 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 		}
 	}}}}
 	n.Test = Phase{
-		Batch: testBatch, Inputs: []Tensor{testX, testLabel}, Outputs: []Tensor{testLoss, accuracy}, Loss: testLoss.F32, Tensors: []Tensor{testZ},
-		Schedule: []Launch{{Kernel: "test", Layers: "ip + loss + accuracy", Tasks: 1, Run: func(lo, hi int) {
+		Batch: testBatch, Inputs: []Tensor{testX, testLabel}, Classes: []int{0, 2}, Outputs: []Tensor{testLoss, accuracy}, Loss: testLoss.F32, Tensors: []Tensor{testZ},
+		Schedule: []Launch{{Kernel: "test", Layers: "ip + loss + accuracy", Pass: "forward", MultiplyAdds: testBatch * pixels, Bytes: 4 * (testBatch*(pixels+2) + pixels + 3), Tasks: 1, Run: func(lo, hi int) {
 			sum, right := 0.0, 0
 			for s := range testBatch {
 				v := float64(b.F32[0])

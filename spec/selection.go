@@ -12,6 +12,14 @@ type Selection struct {
 	Stages []string // any other words that guards name
 }
 
+// Selection is what a run file makes of a net in a phase, "train" or "test".
+func (r *Run) Selection(phase string) Selection {
+	if phase == "train" {
+		return Selection{Phase: phase, Stages: r.Train.Stages}
+	}
+	return Selection{Phase: phase, Stages: r.Test.Stages}
+}
+
 // phases are the guard words that are not stages.
 var phases = []string{"train", "test"}
 

@@ -58,7 +58,7 @@ func lines(text string) []string {
 // context of its last change. Changes share a hunk where their contexts meet.
 func hunkEnd(edits []edit, i int) int {
 	last := i + 1
-	for at := i; at < len(edits) && at-last < 2*diffContext; at++ {
+	for at := i; at < len(edits) && at-last <= 2*diffContext; at++ {
 		if edits[at].mark != ' ' {
 			last = at + 1
 		}

@@ -38,7 +38,7 @@ func gradientFeeds(g *ir.Graph, random *rand.Rand, ranges [][2]float64) (map[str
 			feeds[v.Name] = eval.Zeros(v.Type)
 		case v.Type.DType == ir.I32:
 			feeds[v.Name] = eval.Zeros(v.Type)
-			classes := classesOf(g, v)
+			classes := op.Classes(g, v)
 			for i := range feeds[v.Name].Data {
 				feeds[v.Name].Data[i] = float64(random.IntN(classes))
 			}
@@ -67,35 +67,4 @@ func fanIn(shape ir.Shape) int {
 		return 1
 	}
 	return shape[1:].Count()
-}
-
-// binary is the number of classes of labels that no operator bounds.
-const binary = 2
-
-// classesOf is how many classes the readers of labels tell apart; labels that
-// become numbers, as the similarities of pairs, are 0 and 1.
-func classesOf(g *ir.Graph, labels *ir.Value) int {
-	classes := math.MaxInt
-	for _, n := range g.Readers()[labels] {
-		switch o := n.Op.(type) {
-		case *op.SoftmaxLoss:
-			classes = min(classes, n.In[0].Type.Shape[o.Axis])
-		case *op.Accuracy:
-			classes = min(classes, n.In[0].Type.Shape[o.Axis])
-		case *op.AccuracyPerClass:
-			classes = min(classes, n.In[0].Type.Shape[o.Axis])
-		case *op.OneHot:
-			classes = min(classes, o.Classes)
-		default:
-			for _, out := range n.Out {
-				if out.Type.DType == ir.I32 { // the labels in another shape
-					classes = min(classes, classesOf(g, out))
-				}
-			}
-		}
-	}
-	if classes == math.MaxInt {
-		return binary
-	}
-	return classes
 }

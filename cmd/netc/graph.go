@@ -45,9 +45,6 @@ func (g *graphCommand) Run(c *console) error {
 		phase = "train"
 	}
 	s := g.Network.load(phase)
-	if s.messages.Errors() > 0 {
-		return &mistakes{s.messages, s.sources()}
-	}
 	batch := s.run.Train.Batch
 	if phase == "test" {
 		batch = s.run.Test.Batch
@@ -56,7 +53,7 @@ func (g *graphCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	net, _ := spec.Expand(s.file, spec.Selection{Phase: phase, Stages: s.run.Test.Stages})
+	net, _ := spec.Expand(s.file, s.run.Selection(phase))
 	result := graphOf(net, lowered)
 	if g.Output.JSON {
 		return c.printJSON(result)

@@ -12,12 +12,12 @@ const about = "netc compiles neural networks written in Caffe's vocabulary to Go
 // firstSteps is what netc says when it is asked nothing.
 const firstSteps = about + `
 
-  netc train models/lenet.net                      build the network and train it
+  netc train models/lenet.net                        build the network and train it
   netc test models/lenet.net --weights runs/LeNet-…  evaluate what was trained
-  netc summary models/lenet.net                    layers, parameters, operations, memory
-  netc build models/lenet.net                      write the Go program into build/lenet
-  netc vet models/*.net                            find mistakes
-  netc doc Convolution                             read about a layer
+  netc summary models/lenet.net                      layers, parameters, operations, memory
+  netc build models/lenet.net                        write the Go program into build/lenet
+  netc vet models/*.net                              find mistakes
+  netc doc Convolution                               read about a layer
 
 "netc help" lists all verbs, "netc VERB --help" describes one.
 `
@@ -54,7 +54,7 @@ func (h *helpCommand) Run(parser *kong.Kong) error {
 		return err
 	}
 	if ctx.Error != nil {
-		return &usageError{ctx.Error.Error(), `"netc help" lists the verbs`}
+		return &usageError{asUnknownVerb(ctx.Error.Error()), `"netc help" lists the verbs`}
 	}
 	return ctx.PrintUsage(false)
 }

@@ -42,6 +42,7 @@ type commands struct {
 
 	Summary summaryCommand `cmd:"" group:"look" help:"List layers, parameters, operations and memory."`
 	Plan    planCommand    `cmd:"" group:"look" help:"Show where each tensor lies in memory."`
+	Time    timeCommand    `cmd:"" group:"look" help:"Measure where the time of a step goes, by kernel and layer."`
 	Graph   graphCommand   `cmd:"" group:"look" help:"Print the layers as a DOT graph."`
 
 	IR        irCommand        `cmd:"" name:"ir" group:"look" help:"Print the compiler's graph, after any pass."`
@@ -62,11 +63,11 @@ func main() {
 	// A second signal ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], newConsole(ctx, os.Stdin, os.Stdout, os.Stderr)))
+	os.Exit(run(os.Args[1:], newConsole(ctx, os.Stdin, os.Stdout, os.Stderr)))
 }
 
 // run carries out one command line and gives the exit code.
-func run(ctx context.Context, args []string, c *console) (code int) {
+func run(args []string, c *console) (code int) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			c.bug(&compiler.BugError{Pass: "netc " + strings.Join(args, " "), Cause: fmt.Sprint(cause), Stack: string(debug.Stack())})
@@ -164,9 +165,14 @@ func (c *console) usage(err *kong.ParseError) int {
 	if verb := err.Context.Selected(); verb != nil {
 		page = verb.FullPath() + " --help"
 	} else {
-		// Whatever stands where the verb should is an "argument" to kong.
-		message = strings.Replace(message, "unexpected argument", "unknown verb", 1)
+		message = asUnknownVerb(message)
 	}
 	c.complain(message, fmt.Sprintf("%q says more", page))
 	return exitUsage
+}
+
+// asUnknownVerb rewords kong's message about what stands where a verb should,
+// which is an "argument" to it.
+func asUnknownVerb(message string) string {
+	return strings.Replace(message, "unexpected argument", "unknown verb", 1)
 }

@@ -12,10 +12,12 @@ import (
 // that resuming compiles the same program, whatever has become of the run file
 // and without repeating the flags. The keys are those of the run file.
 func settingsOf(config runtime.Config) []string {
-	// Only one of the two may say how long the run is.
+	// What is not set cannot be said: only one of the lengths may be given, and
+	// no step has size 0.
 	skipped := map[string]bool{
 		"train.iterations": config.Train.Iterations == 0,
 		"train.epochs":     config.Train.Epochs == 0,
+		"solver.stepsize":  config.Solver.StepSize == 0,
 	}
 	var settings []string
 	tables := reflect.ValueOf(config)

@@ -123,7 +123,7 @@ type resolver struct{ aliases map[string]string }
 
 func newResolver(s *source, phase string) resolver {
 	// Mistakes of the net come up again when it is compiled.
-	net, _ := spec.Expand(s.file, spec.Selection{Phase: phase, Stages: s.run.Test.Stages})
+	net, _ := spec.Expand(s.file, s.run.Selection(phase))
 	if net == nil {
 		return resolver{}
 	}

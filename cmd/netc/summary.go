@@ -101,15 +101,15 @@ func summarize(s *source, name string, batch int, phases []*compiler.Phase) (*su
 	return r, nil
 }
 
-// lower gives a phase of a network that compiles, in operators of which none is
-// fused yet.
+// lower gives a phase of a network in operators of which none is fused yet. The
+// error has all mistakes in the files.
 func lower(s *source, phase string, batch int) (*layer.Lowered, error) {
-	net, found := spec.Expand(s.file, spec.Selection{Phase: phase, Stages: s.run.Test.Stages})
+	net, found := spec.Expand(s.file, s.run.Selection(phase))
+	found = append(found, s.messages...)
+	lowered, more := layer.Lower(net, layer.Options{Phase: phase, Batch: batch, Incomplete: found.Errors() > 0})
+	found = append(found, more...)
 	if found.Errors() > 0 {
-		return nil, &mistakes{found, s.sources()}
-	}
-	lowered, found := layer.Lower(net, layer.Options{Phase: phase, Batch: batch})
-	if found.Errors() > 0 {
+		found.Sort()
 		return nil, &mistakes{found, s.sources()}
 	}
 	return lowered, nil

@@ -17,6 +17,7 @@ import (
 type phase struct {
 	*compiler.Phase
 	names   map[*ir.Value]string // the tensors' variables in the function
+	passes  map[*ir.Node]string  // the part of the step that each operator belongs to
 	scope   *cpu.Scope
 	kernels []*cpu.Kernel
 	copies  []ir.Write
@@ -25,13 +26,13 @@ type phase struct {
 
 // newPhase prints the kernels of p; package takes the functions' names.
 func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase {
-	ph := &phase{Phase: p, names: map[*ir.Value]string{}, scope: cpu.NewScope("a", "lo", "hi", "runtime", "float32", "int32", "copy"), copies: p.Plan.Copies}
+	ph := &phase{Phase: p, names: map[*ir.Value]string{}, passes: passesOf(p), scope: cpu.NewScope("a", "lo", "hi", "runtime", "float32", "int32", "copy"), copies: p.Plan.Copies}
 	for _, k := range p.Kernels {
 		ph.kernel(k, functions)
 	}
 	for _, w := range ph.copies {
-		ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, Tasks: %d, Run: func(lo, hi int) { copy(%s[lo:hi], %s[lo:hi]) }},",
-			"copy", w.Target.Name, w.Target.Type.Shape.Count(), ph.tensor(w.Target), ph.tensor(w.Value)))
+		ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { copy(%s[lo:hi], %s[lo:hi]) }},",
+			"copy", w.Target.Name, ph.copyWork(w), w.Target.Type.Shape.Count(), ph.tensor(w.Target), ph.tensor(w.Value)))
 	}
 	return ph
 }
@@ -46,8 +47,8 @@ func (ph *phase) kernel(k *compiler.Kernel, functions *cpu.Scope) {
 		args[i] = ph.tensor(v)
 	}
 	layers, _ := origins(k.Node.From)
-	ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, Tasks: %d, Run: func(lo, hi int) { %s(%s, lo, hi) }},",
-		name, layers, code.Tasks, name, strings.Join(args, ", ")))
+	ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { %s(%s, lo, hi) }},",
+		name, layers, ph.work(k, code), code.Tasks, name, strings.Join(args, ", ")))
 }
 
 // kernelName is the phase, then the layers for a forward kernel and the result
@@ -128,7 +129,7 @@ func (ph *phase) body() string {
 			scalars = append(scalars, v)
 		}
 	}
-	fields := fmt.Sprintf("Batch: %d,\nInputs: %s,\nOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), tensorList(scalars), tensorList(kept))
+	fields := fmt.Sprintf("Batch: %d,\nInputs: %s,\nClasses: %s,\nOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), ph.classes(inputs), tensorList(scalars), tensorList(kept))
 	if ph.Graph.Loss != nil {
 		fields += fmt.Sprintf("Loss: %s,\n", ph.tensor(ph.Graph.Loss))
 	}

@@ -1,6 +1,6 @@
 // Package gopkg writes a compiled network as a self-contained Go module: the
 // kernels, the static schedules over one arena, a small typed API, a main
-// package with train, test and run, and a copy of netc's runtime. The module
+// package with train, test, run and time, and a copy of netc's runtime. The module
 // imports nothing else and builds offline.
 package gopkg
 
@@ -58,7 +58,7 @@ func Emit(u *compiler.Unit, source string) (*Module, error) {
 	if err := m.goFile(name+".go", m.network(u, header, phases)); err != nil {
 		return nil, err
 	}
-	main := fmt.Sprintf("%s\n\n// Command %s trains, tests and runs the network %s.\npackage main\n\nimport (\n%q\n%q\n)\n\nfunc main() { runtime.Main(%s.Program) }\n",
+	main := fmt.Sprintf("%s\n\n// Command %s trains, tests, runs and times the network %s.\npackage main\n\nimport (\n%q\n%q\n)\n\nfunc main() { runtime.Main(%s.Program) }\n",
 		header, name, clean(u.Name), name, name+"/runtime", name)
 	if err := m.goFile("cmd/"+name+"/main.go", main); err != nil {
 		return nil, err

@@ -14,10 +14,14 @@ var update = flag.Bool("update", false, "write the passes' results into testdata
 
 // archivePasses are the passes that testdata/NAME-*.txt test.
 var archivePasses = map[string]func(*ir.Graph) error{
-	"common":   CommonSubexpressions,
-	"dropdead": DropDead,
-	"fold":     FoldConstants,
-	"order":    Order,
+	"common":    CommonSubexpressions,
+	"dropdead":  DropDead,
+	"epilogues": FuseEpilogues,
+	"fold":      FoldConstants,
+	"order":     Order,
+	"pointwise": FusePointwise,
+	"prologues": FusePrologues,
+	"spread":    SpreadViews,
 }
 
 // archive is one test case: why it exists, the graph before the pass and after.

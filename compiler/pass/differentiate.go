@@ -15,7 +15,8 @@ import (
 //	relu1 = relu conv1              conv1.d = map conv1, relu1.d {formula: "a > 0 ? b : 0"}
 //
 // The gradient of a value x is named x.d; where several readers contribute,
-// the parts are x.d.1, x.d.2, … and x.d is their sum, in the readers' order.
+// the parts are x.d.1, x.d.2, … from the last reader to the first, x.d.1-2 is the
+// sum of two of more, and x.d that of all.
 // Runs after the layers are lowered and before any other pass, so that all
 // passes see one graph of forward, backward and update.
 func Differentiate(g *ir.Graph, wanted []*ir.Value) (map[*ir.Value]*ir.Value, error) {
@@ -104,8 +105,12 @@ func (d *differentiation) total(v *ir.Value, from []ir.Origin) *ir.Value {
 		}
 	}
 	sum := parts[0]
-	for _, p := range parts[1:] {
-		sum = d.g.Must(op.Point("add"), v.Name+".d", from, sum, p)
+	for i, p := range parts[1:] {
+		name := v.Name + ".d"
+		if i+2 < len(parts) {
+			name = fmt.Sprintf("%s.d.1-%d", v.Name, i+2)
+		}
+		sum = d.g.Must(op.Point("add"), name, from, sum, p)
 	}
 	d.parts[v] = []*ir.Value{sum}
 	return sum

@@ -68,20 +68,41 @@ func FusePrologues(g *ir.Graph) error {
 			return ok
 		})
 		group := []*ir.Node{n}
-		for _, v := range n.In {
-			p := v.Def
-			if p == nil || !f.present(p) || len(f.readers[v]) != 1 || len(p.Out) != 1 || f.roots[v] {
-				continue
-			}
-			if repeats := op.IsView(p) && !isCopy(p); !repeats && !(sums && elementwiseGroup(p)) {
-				continue
+		refused := map[*ir.Node]bool{}
+		for {
+			p := f.operand(group, sums, refused)
+			if p == nil {
+				break
 			}
 			if trial := f.ordered(append(slices.Clone(group), p)); f.composes(trial) && !f.entangled(trial) {
 				group = trial
+			} else {
+				refused[p] = true
 			}
 		}
 		if len(group) > 1 {
 			f.merge(group)
+		}
+	}
+	return nil
+}
+
+// operand finds a node that only the group reads and that can be computed where
+// it is read: a broadcast or constant, and with sums anything elementwise.
+func (f *fusion) operand(group []*ir.Node, sums bool, refused map[*ir.Node]bool) *ir.Node {
+	for _, member := range group {
+		for _, v := range member.In {
+			p := v.Def
+			if p == nil || refused[p] || !f.present(p) || slices.Contains(group, p) || len(p.Out) != 1 || f.roots[v] {
+				continue
+			}
+			repeats := op.IsView(p) && !isCopy(p)
+			if !repeats && !(sums && elementwiseGroup(p)) {
+				continue
+			}
+			if !slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !slices.Contains(group, r) }) {
+				return p
+			}
 		}
 	}
 	return nil
@@ -333,11 +354,7 @@ func SpreadViews(g *ir.Graph) error {
 			}
 			last := len(g.Nodes) - 1
 			g.Nodes = slices.Insert(g.Nodes[:last], i+1, g.Nodes[last])
-			for k := range r.In {
-				if r.In[k] == v {
-					r.In[k] = copied[0]
-				}
-			}
+			substitution{v: copied[0]}.rewrite(r)
 		}
 	}
 	return nil

@@ -248,6 +248,9 @@ func (u *updater) update(params []*ir.Value, gradients map[*ir.Value]*ir.Value) 
 // another Accumulate would get wrong.
 func (u *updater) correctedRate() *ir.Value {
 	correction := func(name string, m float64) *ir.Value {
+		if m == 0 { // 1 - 0^t is 1 from the first step on
+			return u.graph.Must(&op.Constant{Value: 1}, "solver."+name, nil)
+		}
 		c := u.graph.AddState("solver."+name, ir.Float(), startsAtZero)
 		f := formula{names: map[string]*loop.Expr{"m": loop.N(m)}}
 		f.bind("c", c)

@@ -316,47 +316,87 @@ type segment struct {
 }
 
 // tasks lowers the axes of a nest: the outermost become tasks, the rest loops.
+// An axis of several segments gives a task to each tile of each segment; which
+// segment a task is in is asked once, at its start.
 func (l *lowering) tasks(code *Code, nest *Nest) {
 	parallel := min(max(l.schedule.Parallel, 0), len(nest.Axes))
-	// A tiled axis can be a task axis only if it is one uniform segment.
 	segments := map[*Var][]segment{}
 	for _, v := range nest.Axes {
 		segments[v] = l.segments(v, nest.Body)
 	}
-	for i, v := range nest.Axes[:parallel] {
-		if len(segments[v]) > 1 {
-			parallel = i
-			break
-		}
-	}
 	code.Tasks = 1
 	for _, v := range nest.Axes[:parallel] {
-		s := segments[v][0]
-		code.Tasks *= (s.to - s.from) / s.size
+		code.Tasks *= tilesIn(segments[v])
 	}
 	// task = ((first * count + second) * count + third) …
-	rest, divisor := R(code.Task), code.Tasks
-	bind := map[*Var]*Expr{}
+	divisor := code.Tasks
+	places := make([]*Expr, parallel) // the number of the tile on each axis
 	for i, v := range nest.Axes[:parallel] {
-		s := segments[v][0]
-		count := (s.to - s.from) / s.size
+		count := tilesIn(segments[v])
 		divisor /= count
-		position := Over(rest, I(divisor))
+		places[i] = Over(R(code.Task), I(divisor))
 		if i > 0 {
-			position = Remainder(position, I(count))
+			places[i] = Remainder(places[i], I(count))
 		}
 		if count == 1 {
-			position = I(0)
-		}
-		if count > 1 {
-			local := &Var{Name: v.Name, Kind: Int}
-			code.Body = append(code.Body, &Let{local, Times(position, I(s.size))})
-			bind[v] = R(local)
-		} else {
-			bind[v] = I(0)
+			places[i] = I(0)
 		}
 	}
-	code.Body = append(code.Body, l.axes(nest, parallel, segments, bind, map[*Var]segment{})...)
+	code.Body = l.task(nest, places, 0, segments, map[*Var]*Expr{}, map[*Var]segment{})
+}
+
+func tilesIn(segments []segment) int {
+	count := 0
+	for _, s := range segments {
+		count += (s.to - s.from) / s.size
+	}
+	return count
+}
+
+// task lowers the axes from number i on for one task, whose tile on each task
+// axis is in places.
+func (l *lowering) task(nest *Nest, places []*Expr, i int, segments map[*Var][]segment, bind map[*Var]*Expr, at map[*Var]segment) []Stmt {
+	if i == len(places) {
+		return l.axes(nest, i, segments, bind, at)
+	}
+	v := nest.Axes[i]
+	var out []Stmt
+	place := places[i]
+	if len(segments[v]) > 1 {
+		tile := &Var{Name: v.Name + " tile", Kind: Int}
+		out = append(out, &Let{tile, place})
+		place = R(tile)
+	}
+	first := 0 // the number of the segment's first tile
+	for _, s := range segments[v] {
+		count := (s.to - s.from) / s.size
+		at[v] = s
+		var body []Stmt
+		switch {
+		case count == 1:
+			bind[v] = I(s.from)
+		default:
+			local := &Var{Name: v.Name, Kind: Int}
+			body = append(body, &Let{local, Plus(Times(Minus(place, I(first)), I(s.size)), I(s.from))})
+			bind[v] = R(local)
+		}
+		body = append(body, l.task(nest, places, i+1, segments, bind, at)...)
+		if len(segments[v]) > 1 {
+			var cond *Expr
+			if first > 0 {
+				cond = Compare(LessEq, I(first), place)
+			}
+			if first+count < tilesIn(segments[v]) {
+				cond = Both(cond, Compare(Less, place, I(first+count)))
+			}
+			body = []Stmt{&If{cond, body}}
+		}
+		out = append(out, body...)
+		first += count
+	}
+	delete(bind, v)
+	delete(at, v)
+	return out
 }
 
 // segments splits an axis: a tiled axis into the edges where a range has to be
@@ -423,11 +463,6 @@ func Interior(v *Var, body []Stmt) (lo, hi int) {
 // axes lowers the axes from number i on. bind holds the value of each axis
 // before it (of the first point of its tile), at the tile it is in.
 func (l *lowering) axes(nest *Nest, i int, segments map[*Var][]segment, bind map[*Var]*Expr, at map[*Var]segment) []Stmt {
-	for v := range bind {
-		if _, ok := at[v]; !ok {
-			at[v] = segments[v][0]
-		}
-	}
 	if i == len(nest.Axes) {
 		return l.point(nest, bind, at)
 	}

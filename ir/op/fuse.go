@@ -35,7 +35,8 @@ type composer struct {
 	producer map[*ir.Value]*ir.Node // elementwise nodes of the body, by result
 	stored   []*ir.Value
 	anchor   *ir.Node
-	computed int // elements of body values written out as expressions so far
+	after    map[*ir.Value]bool // the anchor's results and what depends on them
+	computed int                // elements of body values written out as expressions so far
 }
 
 // mostComputed bounds what one group writes out: an expression that uses its
@@ -55,16 +56,20 @@ func (c *composer) element(n *ir.Node, index []*loop.Expr, at func(v *ir.Value, 
 }
 
 func compose(body []*ir.Node, stored []*ir.Value) ([]*loop.Nest, error) {
-	c := &composer{producer: map[*ir.Value]*ir.Node{}, stored: stored}
+	c := &composer{producer: map[*ir.Value]*ir.Node{}, stored: stored, after: map[*ir.Value]bool{}}
 	for _, n := range body {
 		if _, ok := n.Op.(Elementwise); ok {
 			c.producer[n.Out[0]] = n
+			c.after[n.Out[0]] = slices.ContainsFunc(n.In, func(v *ir.Value) bool { return c.after[v] })
 			continue
 		}
 		if c.anchor != nil {
 			return nil, fmt.Errorf("%s and %s cannot share a kernel", c.anchor.Op.Mnemonic(), n.Op.Mnemonic())
 		}
 		c.anchor = n
+		for _, v := range n.Out {
+			c.after[v] = true
+		}
 	}
 	var nests []*loop.Nest
 	if c.anchor == nil {
@@ -118,7 +123,7 @@ func isConditional(e *loop.Expr) bool {
 }
 
 // isPrologue reports whether v is computed by the body without the anchor.
-func (c *composer) isPrologue(v *ir.Value) bool { return c.producer[v] != nil && !c.afterAnchor(v) }
+func (c *composer) isPrologue(v *ir.Value) bool { return c.producer[v] != nil && !c.after[v] }
 
 // prologueScalars holds the prologue's values at the indices of one reduction.
 type prologueScalars struct {
@@ -185,20 +190,6 @@ func (c *composer) inlineLoad(e *loop.Expr) *loop.Expr {
 		return c.inline(e.Value, e.Args)
 	}
 	return e
-}
-
-// afterAnchor reports whether v depends on the anchor's results.
-func (c *composer) afterAnchor(v *ir.Value) bool {
-	if c.anchor == nil {
-		return false
-	}
-	if slices.Contains(c.anchor.Out, v) {
-		return true
-	}
-	if p := c.producer[v]; p != nil {
-		return slices.ContainsFunc(p.In, c.afterAnchor)
-	}
-	return false
 }
 
 // inline computes a value of the body at an index, down to loads.

@@ -120,3 +120,18 @@ func TestUnusedResults(t *testing.T) {
 		}
 	}
 }
+
+// TestGradientZeroByAttribute: where an attribute makes the gradient 0
+// everywhere, it is a constant, so that the parameter behind it still decays.
+func TestGradientZeroByAttribute(t *testing.T) {
+	for _, o := range []*op.Pointwise{op.Point("scale"), op.Point("power")} {
+		g := ir.New("g", "train")
+		x := g.AddInput("x", ir.Float(2, 3))
+		y := g.Must(o, "y", nil, x)
+		d := o.Grad(&op.Builder{Graph: g}, y.Def, []*ir.Value{g.AddInput("d", ir.Float(2, 3))})
+		zero, ok := d[0].Def.Op.(*op.Constant)
+		if !ok || zero.Value != 0 || !d[0].Type.Equal(x.Type) {
+			t.Errorf("the gradient of %s is %s %s", o.Mnemonic(), d[0].Def.Op.Mnemonic(), d[0].Type)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -197,6 +198,9 @@ func (p *Pointwise) gradient(b *Builder, n *ir.Node, dy *ir.Value, operand int, 
 			rename[v.Var] = loop.R(&loop.Var{Name: string(rune('a' + len(in))), Kind: loop.Float})
 			in = append(in, values[i])
 		}
+	}
+	if len(in) == 0 { // 0 by an attribute, as for "scale" by 0
+		return b.Grad(n.In[operand], &Constant{Value: e.Num, Shape: slices.Clone(n.In[operand].Type.Shape)})
 	}
 	return b.Map(n.In[operand], loop.Format(e.Substitute(rename)), in...)
 }
