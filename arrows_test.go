@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"ir/example":        {"ir", "ir/op", "ir/eval"},
 	"compiler":          {"spec", "ir", "compiler"},
 	"compiler/layer":    {"spec", "ir"},
-	"compiler/pass":     {"ir"},
+	"compiler/pass":     {"ir", "compiler/plan"}, // the order is judged by the memory it needs
 	"compiler/plan":     {"ir"},
 	"compiler/schedule": {"ir"},
 	"codegen/cpu":       {"ir"},
