@@ -5,6 +5,7 @@ package cpu
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ type Kernel struct {
 func Print(name string, code *loop.Code, doc func(args []*ir.Value) []string) *Kernel {
 	p := &printer{
 		code:   code,
-		scope:  NewScope("math", "runtime", "lo", "hi", "max", "min", "float32", "int32", "int", "float64", "len"),
+		scope:  NewScope(slices.Concat(predeclared, []string{"math", "runtime", "lo", "hi"})...),
 		names:  map[*ir.Value]string{},
 		vars:   map[*loop.Var]string{},
 		direct: map[string]string{},
@@ -42,7 +43,7 @@ func Print(name string, code *loop.Code, doc func(args []*ir.Value) []string) *K
 		if line == "" {
 			p.printf("//")
 		} else {
-			p.printf("// %s", line)
+			p.printf("// %s", Comment(line))
 		}
 	}
 	p.printf("func %s(%s, lo, hi int) {", name, p.parameters(k.Args))
@@ -52,6 +53,9 @@ func Print(name string, code *loop.Code, doc func(args []*ir.Value) []string) *K
 	k.Math = p.math
 	return k
 }
+
+// predeclared are Go's own names that kernels use and nothing in them may take.
+var predeclared = []string{"bool", "false", "float32", "float64", "int", "int32", "len", "max", "min", "true", "uint32"}
 
 type printer struct {
 	out     strings.Builder
