@@ -23,11 +23,17 @@ fmt:
 golden:
 	go test . -run TestGolden -update
 
-# Ten minutes of each fuzz target.
+# Ten minutes of each fuzz target. Go's own minimizing of interesting inputs is
+# cut short: it would take most of the time.
 FUZZTIME ?= 10m
+FUZZ = go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 fuzz:
-	go test ./spec -run '^$$' -fuzz FuzzNet -fuzztime $(FUZZTIME)
-	go test ./ir/op -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
+	$(FUZZ) -fuzz 'FuzzNet$$' ./spec
+	$(FUZZ) -fuzz 'FuzzRun$$' ./spec
+	$(FUZZ) -fuzz 'FuzzLower$$' ./compiler/layer
+	$(FUZZ) -fuzz 'FuzzParse$$' ./ir/op
+	$(FUZZ) -fuzz 'FuzzDecodeSafetensors$$' ./runtime
+	$(FUZZ) -fuzz 'FuzzDecodeNPY$$' ./runtime
 
 oracle:
 	cd oracle && go test ./...
