@@ -1,6 +1,6 @@
 # make check is what CI runs; README lists the commands a user needs.
 
-.PHONY: build test check golden fmt fuzz oracle
+.PHONY: build test check golden fuzz oracle
 
 build:
 	go build -o netc ./cmd/netc
@@ -8,16 +8,9 @@ build:
 test:
 	go test ./...
 
-# Formatting, vet, staticcheck, tests, golden files, the import arrows (both
-# tests of the root package), and the independent oracle.
-check: fmt
-	go vet ./...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
-	go test ./...
-	cd oracle && go vet ./... && go test ./...
-
-fmt:
-	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "gofmt would change: $$bad"; exit 1; }
+# What CI runs: formatting, vet, staticcheck, all tests, the oracle.
+check:
+	bash .ci/run
 
 # Rewrites golden/; read the difference before committing it.
 golden:

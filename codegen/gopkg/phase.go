@@ -26,9 +26,15 @@ type phase struct {
 
 // newPhase prints the kernels of p; package takes the functions' names.
 func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase {
-	ph := &phase{Phase: p, names: map[*ir.Value]string{}, passes: passesOf(p), scope: cpu.NewScope("a", "lo", "hi", "runtime", "float32", "int32", "copy"), copies: p.Plan.Copies}
-	for _, k := range p.Kernels {
-		ph.kernel(k, functions)
+	ph := &phase{Phase: p, names: map[*ir.Value]string{}, passes: passesOf(p), copies: p.Plan.Copies}
+	ph.scope = cpu.NewScope("a", "lo", "hi", "runtime", "int", "nil", "copy")
+	kernels := make([]string, len(p.Kernels))
+	for i, k := range p.Kernels { // before the tensors, which must not hide them
+		kernels[i] = functions.Take(ph.kernelName(k))
+		ph.scope.Take(kernels[i])
+	}
+	for i, k := range p.Kernels {
+		ph.kernel(kernels[i], k)
 	}
 	for _, w := range ph.copies {
 		ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { copy(%s[lo:hi], %s[lo:hi]) }},",
@@ -37,9 +43,8 @@ func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase {
 	return ph
 }
 
-func (ph *phase) kernel(k *compiler.Kernel, functions *cpu.Scope) {
+func (ph *phase) kernel(name string, k *compiler.Kernel) {
 	code := loop.Lower(k.Nest, k.Schedule)
-	name := functions.Take(ph.kernelName(k))
 	printed := cpu.Print(name, code, func(args []*ir.Value) []string { return kernelDoc(name, k, code, args) })
 	ph.kernels = append(ph.kernels, printed)
 	args := make([]string, len(printed.Args))

@@ -67,26 +67,8 @@ func Emit(u *compiler.Unit, source string) (*Module, error) {
 	return m, m.copyRuntime()
 }
 
-// PackageName makes a Go package name from a network's name. Names that the
-// module or Go itself uses get "net" appended.
-func PackageName(name string) string {
-	s := strings.ToLower(cpu.Identifier(name))
-	switch s {
-	case "main", "runtime", "math", "cmd", "internal", "vendor", "test", "config", "parameters", "states":
-		s += "net"
-	}
-	return strings.TrimSuffix(s, "_")
-}
-
 // clean makes text from a spec safe inside a comment.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '_'
-		}
-		return r
-	}, s)
-}
+func clean(s string) string { return cpu.Comment(s) }
 
 func (m *Module) goFile(name, text string) error {
 	formatted, err := format.Source([]byte(text))
