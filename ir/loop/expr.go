@@ -29,6 +29,7 @@ const (
 	Const   Op = iota // Num (Float) or Int (Int)
 	Ref               // Var
 	Load              // Value at Args, one index per axis
+	Get               // in lowered code: Value at the row-major position Args[0]
 	Add               // Float or Int
 	Sub               //
 	Mul               //

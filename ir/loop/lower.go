@@ -1,11 +1,8 @@
 package loop
 
 import (
-	"fmt"
 	"math"
 	"slices"
-
-	"netc/ir"
 )
 
 // Schedule says how a nest is to run. The zero Schedule runs its axes as
@@ -32,64 +29,6 @@ type Tile struct {
 	Size int
 }
 
-// Code is a lowered nest: statements that run for one task. Task, an Int, is
-// the number of the task. With Elementwise set there is one task for each
-// element, and Body uses Task as the index.
-type Code struct {
-	Reads, Writes []*ir.Value
-	Tasks         int
-	Task          *Var
-	Elementwise   bool
-	Body          []Stmt
-}
-
-// Get is the Op of a load by flat position: Args has one Int.
-const Get Op = 100
-
-// Statements that appear in lowered code only, besides Let.
-
-// Put writes an element by flat position.
-type Put struct {
-	Value *ir.Value
-	At    *Expr
-	Of    *Expr
-}
-
-// Declare makes a scalar that Assign may change.
-type Declare struct {
-	Var *Var
-	Of  *Expr
-}
-
-// Assign combines a term into a scalar: Var = Var + Of for Sum, and so on. For
-// Maximum with Arg, Arg receives ArgOf where the term is larger.
-type Assign struct {
-	Var   *Var
-	Kind  Reduction
-	Of    *Expr
-	Arg   *Var
-	ArgOf *Expr
-}
-
-// Loop runs Body for Var from From below To by Step.
-type Loop struct {
-	Var            *Var
-	From, To, Step int
-	Body           []Stmt
-}
-
-// If runs Body where Cond holds.
-type If struct {
-	Cond *Expr
-	Body []Stmt
-}
-
-func (*Put) stmt()     {}
-func (*Declare) stmt() {}
-func (*Assign) stmt()  {}
-func (*Loop) stmt()    {}
-func (*If) stmt()      {}
-
 // Lower turns a nest into code under a schedule.
 func Lower(nest *Nest, s Schedule) *Code {
 	code := lower(nest, s)
@@ -98,12 +37,12 @@ func Lower(nest *Nest, s Schedule) *Code {
 }
 
 func lower(nest *Nest, s Schedule) *Code {
+	code := &Code{Reads: nest.Loads(), Writes: nest.Stores(), Task: &Var{Name: "task", Kind: Int}}
 	nest = flatten(nest)
 	if len(s.Tiles) == 0 {
 		nest = mergeAxes(nest)
 	}
 	l := &lowering{schedule: s}
-	code := &Code{Reads: reads(nest), Writes: writes(nest), Task: &Var{Name: "task", Kind: Int}}
 	if len(nest.Axes) == 1 && len(s.Tiles) == 0 && !hasReduce(nest.Body) {
 		code.Elementwise = true
 		code.Tasks = nest.Axes[0].Extent
@@ -142,65 +81,6 @@ func flatStores(body []Stmt) []Stmt {
 	return out
 }
 
-func reads(nest *Nest) []*ir.Value {
-	var list []*ir.Value
-	walkFlat(nest.Body, func(e *Expr) {
-		if e.Op == Get && !slices.Contains(list, e.Value) {
-			list = append(list, e.Value)
-		}
-	})
-	return list
-}
-
-func writes(nest *Nest) []*ir.Value {
-	var list []*ir.Value
-	var walk func(body []Stmt)
-	walk = func(body []Stmt) {
-		for _, s := range body {
-			switch s := s.(type) {
-			case *Put:
-				if !slices.Contains(list, s.Value) {
-					list = append(list, s.Value)
-				}
-			case *For:
-				walk(s.Body)
-			}
-		}
-	}
-	walk(nest.Body)
-	return list
-}
-
-// mapFlat is MapExprs for statements whose stores are Puts.
-func mapFlat(body []Stmt, f func(*Expr) *Expr) []Stmt {
-	out := make([]Stmt, len(body))
-	for i, s := range body {
-		switch s := s.(type) {
-		case *Put:
-			out[i] = &Put{s.Value, f(s.At), f(s.Of)}
-		case *For:
-			out[i] = &For{s.Axis, mapFlat(s.Body, f)}
-		case *Reduce:
-			r := *(MapExprs([]Stmt{s}, f)[0].(*Reduce))
-			out[i] = &r
-		default:
-			out[i] = MapExprs([]Stmt{s}, f)[0]
-		}
-	}
-	return out
-}
-
-func walkFlat(body []Stmt, visit func(*Expr)) {
-	mapFlat(body, func(e *Expr) *Expr {
-		e.Walk(visit)
-		return e
-	})
-}
-
-func substitute(body []Stmt, with map[*Var]*Expr) []Stmt {
-	return mapFlat(body, func(e *Expr) *Expr { return e.Substitute(with) })
-}
-
 func hasReduce(body []Stmt) bool {
 	for _, s := range body {
 		switch s := s.(type) {
@@ -213,95 +93,6 @@ func hasReduce(body []Stmt) bool {
 		}
 	}
 	return false
-}
-
-// mergeAxes joins neighbouring axes that every index uses as one: with extents
-// H and W, y*W + x becomes one axis of H*W. Axes of one element disappear.
-func mergeAxes(nest *Nest) *Nest {
-	axes := slices.DeleteFunc(slices.Clone(nest.Axes), func(v *Var) bool { return v.Extent == 1 })
-	nest = &Nest{Axes: axes, Body: nest.Body}
-	for i := len(axes) - 2; i >= 0; i-- {
-		if merged, ok := mergePair(nest, i); ok {
-			nest = merged
-		}
-	}
-	return nest
-}
-
-// mergePair merges axes i and i+1 where all uses allow it.
-func mergePair(nest *Nest, i int) (*Nest, bool) {
-	outer, inner := nest.Axes[i], nest.Axes[i+1]
-	both := Axis(inner.Name, outer.Extent*inner.Extent)
-	if i+2 == len(nest.Axes) && len(nest.Axes) > 2 || i > 0 {
-		both.Name = outer.Name + inner.Name
-	} else {
-		both.Name = "i"
-	}
-	axes := slices.Concat(nest.Axes[:i], []*Var{both}, nest.Axes[i+2:])
-	ok := true
-	replace := func(e *Expr) *Expr {
-		return mapAffine(e, func(x *Expr) *Expr {
-			if !x.Uses(outer, inner) {
-				return x
-			}
-			a, affine := x.ToAffine()
-			if !affine || a.Coef[outer] != a.Coef[inner]*inner.Extent {
-				ok = false
-				return x
-			}
-			a.Coef[both] = a.Coef[inner]
-			delete(a.Coef, outer)
-			delete(a.Coef, inner)
-			return a.expr(axes)
-		})
-	}
-	body := mapFlat(nest.Body, replace)
-	if !ok {
-		return nil, false
-	}
-	return &Nest{Axes: axes, Body: body}, true
-}
-
-// mapAffine rebuilds e with f applied to its largest affine integer
-// subexpressions; where a subexpression is not affine, f sees its parts.
-func mapAffine(e *Expr, f func(*Expr) *Expr) *Expr {
-	if e.Kind == Int && e.Op != Get {
-		if _, ok := e.ToAffine(); ok {
-			return f(e)
-		}
-	}
-	if len(e.Args) == 0 {
-		return e
-	}
-	args := make([]*Expr, len(e.Args))
-	for i, a := range e.Args {
-		args[i] = mapAffine(a, f)
-	}
-	return rebuild(e, args)
-}
-
-// expr writes an affine form as an expression, its variables in the order of
-// first, then the others by name.
-func (a Affine) expr(first []*Var) *Expr {
-	var rest []*Var
-	for v := range a.Coef {
-		if !slices.Contains(first, v) {
-			rest = append(rest, v)
-		}
-	}
-	slices.SortFunc(rest, func(v, w *Var) int {
-		if v.Name < w.Name {
-			return -1
-		}
-		return 1
-	})
-	e := I(0)
-	for _, v := range slices.Concat(first, rest) {
-		if c := a.Coef[v]; c != 0 {
-			e = Plus(e, Times(R(v), I(c)))
-		}
-	}
-	return Plus(e, I(a.Const))
 }
 
 type lowering struct {
@@ -515,109 +306,6 @@ func (l *lowering) point(nest *Nest, bind map[*Var]*Expr, at map[*Var]segment) [
 	return l.tile(nest, lanes, bind, at)
 }
 
-// tile lowers a contraction, a Sum followed by what is done with it, for a
-// tile of points: one accumulator each, the terms' loads shared.
-func (l *lowering) tile(nest *Nest, lanes []map[*Var]*Expr, bind map[*Var]*Expr, at map[*Var]segment) []Stmt {
-	r := nest.Body[0].(*Reduce)
-	sums := make([]*Var, len(lanes))
-	var out []Stmt
-	for i := range lanes {
-		name := r.Var.Name
-		if len(lanes) > 1 {
-			name = fmt.Sprintf("%s%d", name, i)
-		}
-		sums[i] = &Var{Name: name}
-		out = append(out, &Declare{sums[i], N(0)})
-	}
-	inner := r.Axes[len(r.Axes)-1]
-	guarded := r.Where != nil && r.Where.Uses(inner) // whether a check depends on the inner axis
-	for _, w := range r.Within {
-		guarded = guarded || l.needsCheck(w, at) && w.Index.Uses(inner)
-	}
-	unroll := max(l.schedule.Unroll, 1)
-	if guarded {
-		unroll = 1
-	}
-	var terms []Stmt
-	local := &Var{Name: inner.Name, Kind: Int}
-	start := R(local)
-	if unroll == inner.Extent {
-		start = I(0)
-	}
-	for u := range unroll {
-		terms = append(terms, l.terms(r, lanes, sums, map[*Var]*Expr{inner: Plus(start, I(u))})...)
-	}
-	stmts := l.guard(r, terms, at, bind, []*Var{inner}, map[*Var]*Expr{inner: start})
-	if unroll < inner.Extent {
-		stmts = []Stmt{&Loop{local, 0, inner.Extent, unroll, stmts}}
-	}
-	rename := map[*Var]*Expr{inner: start}
-	stmts = renamed(stmts, rename)
-	for i := len(r.Axes) - 2; i >= 0; i-- {
-		v := r.Axes[i]
-		if v.Extent == 1 {
-			stmts = l.guard(r, stmts, at, bind, []*Var{v}, nil)
-			continue
-		}
-		local := &Var{Name: v.Name, Kind: Int}
-		stmts = l.guard(r, stmts, at, bind, []*Var{v}, nil)
-		stmts = []Stmt{&Loop{local, 0, v.Extent, 1, renamed(stmts, map[*Var]*Expr{v: R(local)})}}
-	}
-	// Ranges that depend on no reduction axis are checked once.
-	stmts = l.guard(r, stmts, at, bind, nil, nil)
-	out = append(out, stmts...)
-	for i, lane := range lanes {
-		with := map[*Var]*Expr{r.Var: R(sums[i])}
-		for v, e := range lane {
-			with[v] = e
-		}
-		out = append(out, l.body(l.relabel(substitute(nest.Body[1:], with), i, len(lanes)))...)
-	}
-	return out
-}
-
-// terms adds one term to each lane's sum. Loads that a whole row of lanes
-// shares (those that do not depend on the second tiled axis) are loaded once.
-func (l *lowering) terms(r *Reduce, lanes []map[*Var]*Expr, sums []*Var, step map[*Var]*Expr) []Stmt {
-	var out []Stmt
-	var shared []*Expr // loads of the current row
-	var names []*Var
-	for i, lane := range lanes {
-		term := r.Of.Substitute(step).Substitute(lane)
-		term = term.Map(func(e *Expr) *Expr {
-			if e.Op != Get || len(lanes) == 1 {
-				return e
-			}
-			for k, s := range shared {
-				if s.Equal(e) {
-					return R(names[k])
-				}
-			}
-			if !l.sharedInRow(r, lanes, i, e, step) {
-				return e
-			}
-			v := &Var{Name: "w", Kind: e.Kind}
-			shared, names = append(shared, e), append(names, v)
-			out = append(out, &Let{v, e})
-			return R(v)
-		})
-		out = append(out, &Assign{Var: sums[i], Kind: Sum, Of: term})
-	}
-	return out
-}
-
-// sharedInRow reports whether the lane after i loads the same element.
-func (l *lowering) sharedInRow(r *Reduce, lanes []map[*Var]*Expr, i int, e *Expr, step map[*Var]*Expr) bool {
-	if i+1 >= len(lanes) {
-		return false
-	}
-	found := false
-	r.Of.Substitute(step).Substitute(lanes[i+1]).Walk(func(x *Expr) {
-		found = found || x.Op == Get && x.Equal(e)
-	})
-	return found
-}
-
 // needsCheck reports whether a range has to be checked at these segments.
 func (l *lowering) needsCheck(w Range, at map[*Var]segment) bool {
 	for v, s := range at {
@@ -657,50 +345,6 @@ func innermost(e *Expr, axes []*Var) []*Var {
 	return nil
 }
 
-// relabel gives the scalars of one lane's statements names of their own.
-func (l *lowering) relabel(body []Stmt, lane, lanes int) []Stmt {
-	if lanes == 1 {
-		return body
-	}
-	with := map[*Var]*Expr{}
-	out := make([]Stmt, len(body))
-	for i, s := range body {
-		s = substitute([]Stmt{s}, with)[0]
-		if let, ok := s.(*Let); ok {
-			v := &Var{Name: fmt.Sprintf("%s_%d", let.Var.Name, lane), Kind: let.Var.Kind}
-			with[let.Var] = R(v)
-			s = &Let{v, let.Of}
-		}
-		out[i] = s
-	}
-	return out
-}
-
-// renamed substitutes variables in lowered statements.
-func renamed(body []Stmt, with map[*Var]*Expr) []Stmt {
-	out := make([]Stmt, len(body))
-	for i, s := range body {
-		switch s := s.(type) {
-		case *Declare:
-			out[i] = &Declare{s.Var, s.Of.Substitute(with)}
-		case *Assign:
-			a := *s
-			a.Of = s.Of.Substitute(with)
-			if s.ArgOf != nil {
-				a.ArgOf = s.ArgOf.Substitute(with)
-			}
-			out[i] = &a
-		case *Loop:
-			out[i] = &Loop{s.Var, s.From, s.To, s.Step, renamed(s.Body, with)}
-		case *If:
-			out[i] = &If{s.Cond.Substitute(with), renamed(s.Body, with)}
-		default:
-			out[i] = substitute([]Stmt{s}, with)[0]
-		}
-	}
-	return out
-}
-
 // body lowers statements for one point: reductions become loops.
 func (l *lowering) body(stmts []Stmt) []Stmt {
 	var out []Stmt
@@ -714,7 +358,7 @@ func (l *lowering) body(stmts []Stmt) []Stmt {
 				continue
 			}
 			local := &Var{Name: s.Axis.Name, Kind: Int}
-			out = append(out, &Loop{local, 0, s.Axis.Extent, 1, renamed(l.body(s.Body), map[*Var]*Expr{s.Axis: R(local)})})
+			out = append(out, &Loop{local, 0, s.Axis.Extent, 1, substitute(l.body(s.Body), map[*Var]*Expr{s.Axis: R(local)})})
 		case *Reduce:
 			out = append(out, l.reduce(s)...)
 		}
@@ -751,71 +395,10 @@ func (l *lowering) reduce(r *Reduce) []Stmt {
 			continue
 		}
 		local := &Var{Name: v.Name, Kind: Int}
-		stmts = []Stmt{&Loop{local, 0, v.Extent, 1, renamed(stmts, map[*Var]*Expr{v: R(local)})}}
+		stmts = []Stmt{&Loop{local, 0, v.Extent, 1, substitute(stmts, map[*Var]*Expr{v: R(local)})}}
 	}
 	if len(r.Body) == 0 {
 		stmts = l.guard(r, stmts, everywhere, nil, nil, nil)
 	}
 	return append(out, stmts...)
-}
-
-// dropUnused removes scalars that nothing reads, from the last statement to
-// the first; used collects the variables that the statements after it read.
-func dropUnused(body []Stmt, used map[*Var]bool) []Stmt {
-	note := func(e *Expr) {
-		if e != nil {
-			e.Walk(func(x *Expr) {
-				if x.Op == Ref {
-					used[x.Var] = true
-				}
-			})
-		}
-	}
-	var kept []Stmt
-	for i := len(body) - 1; i >= 0; i-- {
-		s := body[i]
-		switch t := s.(type) {
-		case *Let:
-			if !used[t.Var] {
-				continue
-			}
-			note(t.Of)
-		case *Declare:
-			if !used[t.Var] {
-				continue
-			}
-			note(t.Of)
-		case *Assign:
-			a := *t
-			if a.Arg != nil && !used[a.Arg] {
-				a.Arg, a.ArgOf = nil, nil
-			}
-			if a.Arg == nil && !used[a.Var] {
-				continue
-			}
-			used[a.Var] = true // the larger of two terms is found by reading it
-			note(a.Of)
-			note(a.ArgOf)
-			s = &a
-		case *Put:
-			note(t.At)
-			note(t.Of)
-		case *If:
-			inner := dropUnused(t.Body, used)
-			if len(inner) == 0 {
-				continue
-			}
-			note(t.Cond)
-			s = &If{t.Cond, inner}
-		case *Loop:
-			inner := dropUnused(t.Body, used)
-			if len(inner) == 0 {
-				continue
-			}
-			s = &Loop{t.Var, t.From, t.To, t.Step, inner}
-		}
-		kept = append(kept, s)
-	}
-	slices.Reverse(kept)
-	return kept
 }

@@ -74,8 +74,15 @@ func (r Range) Condition() *Expr {
 	return Both(Compare(LessEq, I(0), r.Index), Compare(Less, r.Index, I(r.Extent)))
 }
 
-// MapExprs rebuilds the statements with f applied to every expression in them.
+// MapExprs rebuilds statements, nested and lowered ones too, with f applied to
+// every expression in them.
 func MapExprs(body []Stmt, f func(*Expr) *Expr) []Stmt {
+	orNil := func(e *Expr) *Expr {
+		if e == nil {
+			return nil
+		}
+		return f(e)
+	}
 	out := make([]Stmt, len(body))
 	for i, s := range body {
 		switch s := s.(type) {
@@ -95,18 +102,27 @@ func MapExprs(body []Stmt, f func(*Expr) *Expr) []Stmt {
 			for j, w := range s.Within {
 				r.Within[j] = Range{f(w.Index), w.Extent}
 			}
-			if s.Where != nil {
-				r.Where = f(s.Where)
-			}
 			r.Body = MapExprs(s.Body, f)
-			r.Of = f(s.Of)
-			if s.ArgOf != nil {
-				r.ArgOf = f(s.ArgOf)
-			}
+			r.Where, r.Of, r.ArgOf = orNil(s.Where), f(s.Of), orNil(s.ArgOf)
 			out[i] = &r
+		case *Put:
+			out[i] = &Put{s.Value, f(s.At), f(s.Of)}
+		case *Declare:
+			out[i] = &Declare{s.Var, f(s.Of)}
+		case *Assign:
+			out[i] = &Assign{s.Var, s.Kind, f(s.Of), s.Arg, orNil(s.ArgOf)}
+		case *Loop:
+			out[i] = &Loop{s.Var, s.From, s.To, s.Step, MapExprs(s.Body, f)}
+		case *If:
+			out[i] = &If{f(s.Cond), MapExprs(s.Body, f)}
 		}
 	}
 	return out
+}
+
+// substitute replaces references to variables in statements.
+func substitute(body []Stmt, with map[*Var]*Expr) []Stmt {
+	return MapExprs(body, func(e *Expr) *Expr { return e.Substitute(with) })
 }
 
 // WalkExprs visits every expression of the statements.
