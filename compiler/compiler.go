@@ -112,7 +112,7 @@ func Compile(file *spec.File, run *spec.Run, o Options) (*Unit, diag.List, error
 			continue
 		}
 		phase, list, err := c.phase(file, name)
-		messages = append(messages, list...)
+		messages = append(messages, unsaid(messages, list)...)
 		if err != nil {
 			return nil, messages, err
 		}
@@ -153,6 +153,14 @@ func Compile(file *spec.File, run *spec.Run, o Options) (*Unit, diag.List, error
 		}
 	}
 	return unit, messages, nil
+}
+
+// unsaid leaves out what an earlier phase said about the same place: the shapes
+// in the messages differ by the batch, the mistake is one.
+func unsaid(earlier, list diag.List) diag.List {
+	return slices.DeleteFunc(slices.Clone(list), func(d diag.Diagnostic) bool {
+		return slices.ContainsFunc(earlier, func(e diag.Diagnostic) bool { return e.Span == d.Span && e.Code == d.Code })
+	})
 }
 
 type compilation struct {

@@ -18,7 +18,7 @@ import (
 )
 
 // randomNets is how many random networks TestPassesKeepRandomNets compiles.
-const randomNets = 200
+const randomNets = 150
 
 // passTolerance is how far a pass may move a float64 result, relative to the
 // largest element of its tensor: passes reorder a few operations.

@@ -146,11 +146,26 @@ func declarations(f *ast.FuncDecl) []string {
 // TestDocIsComment: each line of the doc, of any content, stays a comment.
 func TestDocIsComment(t *testing.T) {
 	nest, _ := namedNest("a")
-	for _, line := range []string{"", "*/ func evil() {}", "}", "{", "x\nfunc evil() {}", "x\r\nfunc evil() {}", "\u2028func evil() {}", "//go:build ignore", "go:noinline", "%d %s"} {
+	for _, line := range []string{"", "*/ func evil() {}", "}", "{", "x\nfunc evil() {}", "x\r\nfunc evil() {}", "\u2028func evil() {}", "//go:build ignore", "+build ignore", "\t+build ignore", "go:noinline", "%d %s"} {
 		k := cpu.Print("kernel", loop.Lower(nest, schedule.Plain(nest)), func([]*ir.Value) []string { return []string{"kernel computes.", line, "End."} })
 		f := parsed(t, k)
 		if f.Doc == nil || !strings.Contains(f.Doc.Text(), "End.") {
 			t.Errorf("%q ends the doc comment\n%s", line, k.Text)
+		}
+	}
+}
+
+func TestComment(t *testing.T) {
+	for line, want := range map[string]string{
+		"plain\tgröße":           "plain\tgröße",
+		"a\nb\r\x00\u2028\ufeff": "a_b____",
+		"\xff":                   "\ufffd",
+		"+build ignore":          "_build ignore",
+		"\t +build ignore":       "\t _build ignore",
+		"a +build ignore":        "a +build ignore",
+	} {
+		if got := cpu.Comment(line); got != want {
+			t.Errorf("%q becomes %q, not %q", line, got, want)
 		}
 	}
 }

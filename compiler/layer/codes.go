@@ -21,6 +21,7 @@ const (
 	codeUnknownName  = "N115"
 	codeIgnored      = "N116"
 	codeConflict     = "N117"
+	codeReserved     = "N120" // the compiler has N118 and N119
 )
 
 func init() {
@@ -90,6 +91,10 @@ func init() {
 
     weight_filler: xavier { std: 0.01 }     # the spread of xavier follows from the shape
     weight_filler: gaussian { std: 0.01 }   # perhaps meant`,
+		codeReserved: `Names that begin with "solver." belong to the solver: solver.rate is the learning rate, solver.seed and solver.iteration are what dropout draws from.
+
+    "solver.rate" = input [1]   # wrong
+    rate = input [1]            # right`,
 		codeConflict: `Two fields contradict each other, or a field makes no sense with the layer's other fields.
 
     pool = Pooling(x) { global_pooling: true kernel_size: 3 }   # wrong: the window is the whole image

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"netc/ir"
 	"netc/ir/op"
@@ -106,12 +107,20 @@ type maker struct {
 
 func (l *lowering) nameTensors() {
 	for _, in := range l.net.Inputs {
-		l.names[in.Name] = true
+		l.nameTensor(in.Name, in.Span)
 	}
 	for _, layer := range l.net.Layers {
 		for _, top := range layer.Tops {
-			l.names[top.Name] = true
+			l.nameTensor(top.Name, top.Span)
 		}
+	}
+}
+
+func (l *lowering) nameTensor(name string, at diag.Span) {
+	l.names[name] = true
+	if strings.HasPrefix(name, "solver.") {
+		l.messages.Errorf(codeReserved, at, "the name %q is the solver's", name).
+			Helpf(`choose one that does not begin with "solver."`)
 	}
 }
 

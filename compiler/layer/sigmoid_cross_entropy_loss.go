@@ -26,7 +26,7 @@ type sigmoidCrossEntropyLossFields struct {
 
 func lowerSigmoidCrossEntropyLoss(c *Context, f *sigmoidCrossEntropyLossFields) {
 	x := c.In(0)
-	target := c.matchShape(1, c.Numbers(1), x)
+	target := c.Detach(c.matchShape(1, c.Numbers(1), x)) // as in Caffe, no gradient flows to targets
 	losses := c.Build(op.Point("logistic_loss"), x, target)
 	var counted *ir.Value
 	if f.IgnoreLabel != nil {

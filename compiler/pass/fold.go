@@ -119,6 +119,8 @@ func operandOf(n *ir.Node) *ir.Value {
 			isIdentity = o.By == 0
 		case "power":
 			isIdentity = o.Power == 1
+		case "detach": // gradients have been taken by now
+			isIdentity = true
 		}
 	}
 	if !isIdentity {

@@ -10,6 +10,9 @@ import (
 // Enough tasks to keep many cores busy with a static partition.
 const enoughTasks = 256
 
+// With fewer tasks than this, the innermost axis becomes tasks too.
+const fewTasks = 16
+
 // A contraction's inner loop has at most this many multiply-adds written out:
 // enough to hide the cost of the loop, few enough to read.
 const mostTerms = 64
@@ -211,11 +214,11 @@ func unroll(extent, points int) int {
 }
 
 // parallelAxes takes outer axes as tasks until there are enough, and leaves
-// the innermost as a loop.
+// the innermost as a loop unless they are few.
 func parallelAxes(n *loop.Nest, tiles []loop.Tile) int {
 	tasks := 1
 	for i, v := range n.Axes {
-		if i > 0 && (tasks >= enoughTasks || i == len(n.Axes)-1 && tasks > 1) {
+		if i > 0 && (tasks >= enoughTasks || i == len(n.Axes)-1 && tasks >= fewTasks) {
 			return i
 		}
 		size := 1

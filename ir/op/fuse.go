@@ -82,7 +82,10 @@ func compose(body []*ir.Node, stored []*ir.Value) ([]*loop.Nest, error) {
 			return nil, fmt.Errorf("%s has no loops", c.anchor.Op.Mnemonic())
 		}
 		for _, nest := range o.Loops(c.anchor) {
-			nests = append(nests, &loop.Nest{Axes: nest.Axes, Body: c.epilogues(c.prologues(nest.Body), body)})
+			fused := &loop.Nest{Axes: nest.Axes, Body: c.epilogues(c.prologues(nest.Body), body)}
+			if len(fused.Stores()) > 0 { // a piece of a split that nothing reads needs no kernel
+				nests = append(nests, fused)
+			}
 		}
 	}
 	return nests, c.check(body, nests)

@@ -44,7 +44,7 @@ var rows = []row{
 	{"softplus", 1, "", "max(a, 0) + log1p(exp(-abs(a)))", []string{"dy * (0.5 * tanh(0.5 * a) + 0.5)"}},
 	{"power", 1, "power", "pow(a, power)", []string{"dy * power * pow(a, power - 1)"}},
 	// The logistic loss of score a against target b in [0, 1], without overflow.
-	{"logistic_loss", 2, "", "max(a, 0) - a * b + log1p(exp(-abs(a)))", []string{"dy * (0.5 * tanh(0.5 * a) + 0.5 - b)", ""}},
+	{"logistic_loss", 2, "", "max(a, 0) - a * b + log1p(exp(-abs(a)))", []string{"dy * (0.5 * tanh(0.5 * a) + 0.5 - b)", "-dy * a"}},
 	{"detach", 1, "", "a", []string{""}}, // lets no gradient through
 	{"clip_below", 1, "by", "max(a, by)", []string{"a < by ? 0 : dy"}},
 }
