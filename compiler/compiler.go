@@ -190,6 +190,9 @@ func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, er
 			batch = c.run.Test.Batch
 		}
 	}
+	if c.options.Incomplete {
+		batch = max(batch, 1) // a wrong one was reported with the run file
+	}
 	start := time.Now()
 	keep := c.options.Keep
 	if name == "test" {

@@ -15,8 +15,12 @@ type Arena struct {
 	bytes []byte
 }
 
-// NewArena allocates a zeroed arena of the given size, aligned to 64 bytes.
+// NewArena allocates a zeroed arena of the given size, aligned to 64 bytes. It
+// panics where the machine has less memory.
 func NewArena(bytes int) *Arena {
+	if err := checkMemory(bytes, machineBytes()); err != nil {
+		panic(err)
+	}
 	block := make([]byte, bytes+arenaAlign)
 	misaligned := int(uintptr(unsafe.Pointer(&block[0])) % arenaAlign)
 	start := (arenaAlign - misaligned) % arenaAlign

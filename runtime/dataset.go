@@ -134,7 +134,7 @@ func Open(source string) (*Dataset, error) {
 		}
 		names = append(names, known.name)
 	}
-	return nil, fmt.Errorf("data source %s: no such folder, and not one of the known names %s%s", source, strings.Join(names, ", "), didYouMean(source, names))
+	return nil, fmt.Errorf("data source %s: no such folder, and not one of the known names %s%s: --data DIR names a folder with %s", source, strings.Join(names, ", "), didYouMean(source, names), formats())
 }
 
 func isFolder(path string) bool {

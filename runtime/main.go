@@ -172,7 +172,16 @@ func (i *invocation) isSet(name string) bool {
 }
 
 // network builds the program for the instruction set asked for.
-func (i *invocation) network() (*Program, error) {
+func (i *invocation) network() (_ *Program, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			tooLarge, ok := cause.(memoryError)
+			if !ok {
+				panic(cause)
+			}
+			err = tooLarge
+		}
+	}()
 	requestedISA = i.isa
 	program := i.build()
 	if i.isa != "" && i.isa != program.ISA {

@@ -31,7 +31,8 @@ type Program struct {
 type Phase struct {
 	Batch    int
 	Inputs   []Tensor  // fed before each pass: images and labels
-	Classes  []int     // for each of Inputs: an int32 input's values are 0 to Classes-1; 0 for a float32 input
+	Classes  []int     // for each of Inputs: an int32 input's values are 0 to Classes-1; 0 where nothing bounds them
+	Ignored  []int32   // labels that losses or accuracies leave out; they may lie outside of Classes
 	Outputs  []Tensor  // scalars and results that the phase reports: loss, accuracy
 	Loss     []float32 // one element: the weighted total; nil when the phase has no loss
 	Tensors  []Tensor  // every tensor that may be read after the pass, by name

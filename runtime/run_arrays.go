@@ -80,16 +80,6 @@ func (i *invocation) run(args []string) error {
 	if phaseName == "train" || len(phase.Schedule) == 0 {
 		phase, phaseName = &program.Train, "train"
 	}
-	pool := NewPool(i.threads)
-	defer pool.Close()
-	if i.weights != "" {
-		err = i.loadAll(program)
-	} else {
-		err = Fill(program.Parameters, int32(i.seed), pool)
-	}
-	if err != nil {
-		return err
-	}
 	for n := range grad {
 		grad[n].name += gradientSuffix
 	}
@@ -99,6 +89,16 @@ func (i *invocation) run(args []string) error {
 		return err
 	}
 	if err := i.feed(phase, in); err != nil {
+		return err
+	}
+	pool := NewPool(i.threads)
+	defer pool.Close()
+	if i.weights != "" {
+		err = i.loadAll(program)
+	} else {
+		err = Fill(program.Parameters, int32(i.seed), pool)
+	}
+	if err != nil {
 		return err
 	}
 	setScalar(program.Seed, int32(i.seed))
@@ -114,7 +114,7 @@ func (i *invocation) run(args []string) error {
 		if err := WriteNPY(wanted[n].file, t); err != nil {
 			return err
 		}
-		outcome.Outputs = append(outcome.Outputs, RunOutput{Name: t.Name, Shape: t.Shape, File: wanted[n].file})
+		outcome.Outputs = append(outcome.Outputs, RunOutput{Name: t.Name, Shape: append([]int{}, t.Shape...), File: wanted[n].file})
 		fmt.Fprintf(&text, "%s %s -> %s\n", t.Name, shapeText(t.Shape), wanted[n].file)
 	}
 	return i.print(outcome, text.String())
@@ -136,7 +136,13 @@ func (i *invocation) feed(phase *Phase, in assignments) error {
 		if err != nil {
 			return err
 		}
+		if fed[given.name] {
+			return usageError{fmt.Sprintf("--in %s is given twice", given.name)}
+		}
 		if err := assign(phase.Inputs[at], array); err != nil {
+			return fmt.Errorf("--in %s=%s: %w", given.name, given.file, err)
+		}
+		if err := phase.checkLabels(at, phase.Inputs[at].I32); err != nil {
 			return fmt.Errorf("--in %s=%s: %w", given.name, given.file, err)
 		}
 		fed[given.name] = true

@@ -38,7 +38,7 @@ func ReadRun(folder string) (RunDescription, error) {
 		return run, err
 	}
 	if err := json.Unmarshal(text, &run); err != nil {
-		return run, fmt.Errorf("%s: %v", path, err)
+		return run, fmt.Errorf("%s is damaged (%v): the run cannot be resumed, but its weights can start a new one with --weights", path, err)
 	}
 	return run, nil
 }

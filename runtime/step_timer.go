@@ -55,8 +55,12 @@ func newStepTimer(program *Program, name string, seed int32, peaks *peaks) *step
 		for i := range input.F32 {
 			input.F32[i] = float32(unit(random64(key, uint64(i))))
 		}
+		classes := s.phase.Classes[n]
+		if classes == 0 {
+			classes = 2 // numbers such as the similarities of pairs
+		}
 		for i := range input.I32 {
-			input.I32[i] = int32(below(random64(key, uint64(i)), max(s.phase.Classes[n], 1)))
+			input.I32[i] = int32(below(random64(key, uint64(i)), classes))
 		}
 	}
 	launches := len(s.phase.Schedule) + len(s.update.Schedule)

@@ -73,7 +73,7 @@ func newLoader(phase *Phase, split *Split, config DataConfig, training bool, see
 // bind finds the phase's inputs and checks that a sample fits them. An input
 // with a single axis takes the sample's values in row-major order.
 func (l *loader) bind(phase *Phase, sample []int) error {
-	for _, input := range phase.Inputs {
+	for n, input := range phase.Inputs {
 		switch {
 		case input.F32 != nil && l.images == nil:
 			wanted := input.Shape[1:]
@@ -86,6 +86,9 @@ func (l *loader) bind(phase *Phase, sample []int) error {
 		case input.I32 != nil && l.labels == nil:
 			if elements(input.Shape) != phase.Batch {
 				return fmt.Errorf("input %s takes %s labels, but the data set has one a sample", input.Name, shapeText(input.Shape[1:]))
+			}
+			if err := phase.checkLabels(n, l.split.Labels); err != nil {
+				return fmt.Errorf("input %s: %w: change the net's last num_output, or take another data set", input.Name, err)
 			}
 			l.labels = input.I32
 		default:

@@ -232,9 +232,10 @@ func (e *expander) layer(in *scope, s *Statement, node *Assign) {
 	}
 	for _, target := range node.Targets {
 		full := in.fullName(target.Text)
-		if e.bind(in, target, full) {
-			layer.Tops = append(layer.Tops, Ref{Name: full, Span: target.Span})
+		if !e.bind(in, target, full) {
+			full = "" // stays a result, as an argument with a mistake stays an input
 		}
+		layer.Tops = append(layer.Tops, Ref{Name: full, Span: target.Span})
 	}
 	if e.dry || e.stopped {
 		return

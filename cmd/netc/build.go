@@ -56,7 +56,7 @@ func (b *buildCommand) Run(c *console) error {
 	}
 	module, err := gopkg.Emit(unit, filepath.Base(s.path))
 	if err != nil {
-		return &compiler.BugError{Pass: "emit", Cause: err.Error()}
+		return &compiler.BugError{Pass: "emit", Cause: err.Error(), Reproducer: graphs(unit)}
 	}
 	folder := b.Out
 	if folder == "" {

@@ -39,6 +39,9 @@ func gradientFeeds(g *ir.Graph, random *rand.Rand, ranges [][2]float64) (map[str
 		case v.Type.DType == ir.I32:
 			feeds[v.Name] = eval.Zeros(v.Type)
 			classes := op.Classes(g, v)
+			if classes == 0 {
+				classes = 2 // numbers such as the similarities of pairs
+			}
 			for i := range feeds[v.Name].Data {
 				feeds[v.Name].Data[i] = float64(random.IntN(classes))
 			}

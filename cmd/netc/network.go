@@ -20,7 +20,7 @@ type networkFlags struct {
 	File   string   `arg:"" help:"Net file (.net)."`
 	Config string   `placeholder:"FILE" help:"Run file (default NAME.toml beside NAME.net, where there is one)."`
 	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"Change a key of the run file, as in solver.lr=0.05; repeatable."`
-	Batch  int      `placeholder:"N" help:"Samples a batch, instead of the run file's."`
+	Batch  *int     `placeholder:"N" help:"Samples a batch, instead of the run file's."`
 	Device string   `enum:"cpu,cuda" default:"cpu" help:"Device to compile for: cpu or cuda (default cpu)."`
 	Level  int      `short:"O" name:"optimize" enum:"0,1" default:"1" help:"0 runs the required passes only (default 1)."`
 }
@@ -56,8 +56,8 @@ func (s *source) sources() diag.Sources {
 
 // AfterApply checks what kong cannot.
 func (f *networkFlags) AfterApply() error {
-	if f.Batch < 0 {
-		return &usageError{fmt.Sprintf("--batch %d: a batch has at least one sample", f.Batch), ""}
+	if f.Batch != nil && *f.Batch < 1 {
+		return &usageError{fmt.Sprintf("--batch %d: a batch has at least one sample", *f.Batch), ""}
 	}
 	return nil
 }
@@ -74,10 +74,10 @@ func (f *networkFlags) load(batchOf string, settings ...string) *source {
 	run, found := spec.LoadRun(config, append(settings, f.Set...))
 	s.run = run
 	s.messages = append(s.messages, found...)
-	if f.Batch > 0 && batchOf == "test" {
-		run.Test.Batch = f.Batch
-	} else if f.Batch > 0 {
-		run.Train.Batch = f.Batch
+	if f.Batch != nil && batchOf == "test" {
+		run.Test.Batch = *f.Batch
+	} else if f.Batch != nil {
+		run.Train.Batch = *f.Batch
 	}
 	return s
 }
@@ -116,6 +116,9 @@ func check(s *source, o compiler.Options) (*compiler.Unit, diag.List, error) {
 	o.Incomplete = messages.Errors() > 0
 	unit, found, err := compiler.Compile(s.file, s.run, o)
 	messages = append(messages, found...)
+	if unit != nil {
+		messages = append(messages, compiler.CheckExpectations(unit)...)
+	}
 	messages.Sort()
 	var setting *compiler.SettingError
 	switch {

@@ -38,7 +38,7 @@ const partialPrefix = ".partial-"
 func (c *console) program(u *compiler.Unit, s *source, compileTime time.Time) (string, error) {
 	module, err := gopkg.Emit(u, filepath.Base(s.path))
 	if err != nil {
-		return "", &compiler.BugError{Pass: "emit", Cause: err.Error()}
+		return "", &compiler.BugError{Pass: "emit", Cause: err.Error(), Reproducer: graphs(u)}
 	}
 	c.say("compiled %s in %s: %s, arena %s", u.Name, since(compileTime), kernelText(u), plan.Bytes(u.Arena.Size))
 	root, err := programCache()
@@ -188,4 +188,13 @@ func kernelText(u *compiler.Unit) string {
 		parts = append(parts, fmt.Sprintf("%d %s kernels", kernelCount(p), p.Name))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// graphs prints the graphs that code is emitted from, one after the other.
+func graphs(u *compiler.Unit) string {
+	var text strings.Builder
+	for _, p := range u.Phases {
+		text.WriteString(p.Graph.String() + "\n")
+	}
+	return text.String()
 }

@@ -105,8 +105,11 @@ func assignments(flag string, texts []string) ([]assignment, error) {
 // batch is how many samples the first array has, or what --batch says; 0 leaves
 // it to the run file.
 func (r *runCommand) batch(in []assignment) (int, error) {
-	if r.Network.Batch > 0 || len(in) == 0 {
-		return r.Network.Batch, nil
+	switch {
+	case r.Network.Batch != nil:
+		return *r.Network.Batch, nil
+	case len(in) == 0:
+		return 0, nil
 	}
 	array, err := runtime.ReadNPY(in[0].file)
 	if err != nil {

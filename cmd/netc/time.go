@@ -25,8 +25,8 @@ func (t *timeCommand) Run(c *console) error {
 	}
 	start := time.Now()
 	s := t.Network.load(t.Phase)
-	if t.Phase == "all" && t.Network.Batch > 0 {
-		s.run.Test.Batch = t.Network.Batch
+	if t.Phase == "all" && t.Network.Batch != nil {
+		s.run.Test.Batch = *t.Network.Batch
 	}
 	unit, err := t.Network.compile(c, s, compiler.Options{})
 	if err != nil {

@@ -21,6 +21,11 @@ func TestVerbs(t *testing.T) {
 	write(t, folder, "bad.net", badNet)
 	write(t, folder, "odd.net", unformatted)
 	write(t, folder, "empty.net", "net Empty\n")
+	write(t, folder, "blocks.net", "net Blocks\nconst width = 4\nblock unit(x) {\n  y = ReLU(x)\n  return y\n}\n")
+	write(t, folder, "twice.net", "net Twice\nx = input [4]\ny = ReLU(x)\ny = InnerProduct(x) { num_output: \"x\" }\n")
+	write(t, folder, "unequal.net", "net Unequal\na = input [4]\nb = input [3]\nloss = EuclideanLoss(a, b)\n")
+	write(t, folder, "hopeful.net", tinyNet)
+	write(t, folder, "hopeful.toml", "[expect]\ntest.acuracy = \">= 0.5\"\ntest.speed = \"> 1\"\ntest.loss = \"< 3\"\n")
 	write(t, folder, "bad.toml", "[solver]\nbase_lr = 0.1\n")
 	write(t, folder, "deploy.net", "net Deploy\nx = input [4]\ny = Softmax(x)\n")
 	for _, c := range []struct {
@@ -55,6 +60,11 @@ func TestVerbs(t *testing.T) {
 		{"vet bad.net", 1, nil, []string{"bad.net:4:28: error: ", `did you mean "num_output"?`, "bad.net:5:", "bad.net:6:8: error: ", "   4 | conv", "^^^^^^^^^"}},
 		{"vet nowhere.net", 1, nil, []string{"nowhere.net: error: there is no such file"}},
 		{"vet empty.net", 1, nil, []string{"no layers"}},
+		{"vet blocks.net", 0, nil, nil},
+		{"build blocks.net", 1, nil, []string{"no layers"}},
+		{"vet twice.net", 1, nil, []string{`"y" is already defined`, "num_output must be an integer", "!gives"}},
+		{"vet hopeful.net", 1, nil, []string{`hopeful.toml:2:1: error: [expect] names "test.acuracy"`, `did you mean "test.accuracy"?`, `"test.speed"`, "the test measures test.loss, test.accuracy", "!names \"test.loss\""}},
+		{"vet unequal.net", 1, nil, []string{"input 2 is f32[64,3], but f32[64,4]", "!f32[100,3]"}},
 		{"vet bad.toml", 1, nil, []string{"bad.toml:2:", "solver.lr"}},
 		{"build bad.net", 1, nil, []string{"bad.net:4:28", "bad.toml:2:1"}},
 		{"summary bad.net", 1, nil, []string{"bad.net:4:28", "bad.net:6:8"}},
@@ -62,6 +72,8 @@ func TestVerbs(t *testing.T) {
 		{"summary plain.net --set solver.type=Adam", 0, []string{"Tiny"}, []string{"warning:", "!error"}},
 		{"summary deploy.net", 0, []string{"Deploy", "Softmax"}, nil},
 		{"summary tiny.net", 0, []string{"conv", "InnerProduct", "f32[8,10]", "lower bound"}, nil},
+		{"summary tiny.net --batch 0", 2, nil, []string{"a batch has at least one sample"}},
+		{"summary tiny.net --set train.batch=0", 2, nil, []string{"train.batch must be at least 1", "!the batch must be"}},
 		{"summary tiny.net --batch 3", 0, []string{"f32[3,10]"}, nil},
 		{"summary tiny.net --batch 3 --phase test", 0, []string{"f32[3,10]", "!train"}, nil},
 		{"summary tiny.net -O0", 0, []string{"Tiny"}, nil},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"netc/compiler"
@@ -72,5 +73,23 @@ func (v *vetCommand) vet(path string) (diag.List, diag.Sources, error) {
 	network := networkFlags{File: path, Config: v.Config, Set: v.Set}
 	s := network.load("train")
 	_, messages, err := check(s, compiler.Options{Unoptimized: true})
+	if isLibrary(s.file) {
+		messages = slices.DeleteFunc(messages, func(d diag.Diagnostic) bool { return d.Code == compiler.CodeNoLayers })
+	}
 	return messages, s.sources(), err
+}
+
+// isLibrary reports whether a net is there to be imported: it defines blocks
+// or constants, and neither inputs nor layers.
+func isLibrary(file *spec.File) bool {
+	defines := false
+	for _, s := range file.Items {
+		switch s.Node.(type) {
+		case *spec.BlockDef, *spec.Const:
+			defines = true
+		case *spec.Assign, *spec.Repeat, *spec.Broken:
+			return false
+		}
+	}
+	return defines
 }

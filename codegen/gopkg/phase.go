@@ -134,7 +134,7 @@ func (ph *phase) body() string {
 			scalars = append(scalars, v)
 		}
 	}
-	fields := fmt.Sprintf("Batch: %d,\nInputs: %s,\nClasses: %s,\nOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), ph.classes(inputs), tensorList(scalars), tensorList(kept))
+	fields := fmt.Sprintf("Batch: %d,\nInputs: %s,\nClasses: %s,\n%sOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), ph.classes(inputs), ph.ignored(inputs), tensorList(scalars), tensorList(kept))
 	if ph.Graph.Loss != nil {
 		fields += fmt.Sprintf("Loss: %s,\n", ph.tensor(ph.Graph.Loss))
 	}

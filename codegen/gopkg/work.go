@@ -150,3 +150,20 @@ func (ph *phase) classes(inputs []*ir.Value) string {
 	}
 	return "[]int{" + strings.Join(list, ", ") + "}"
 }
+
+// ignored prints the field Phase.Ignored where there are ignored labels.
+func (ph *phase) ignored(inputs []*ir.Value) string {
+	var list []string
+	for _, v := range inputs {
+		if v.Type.DType != ir.I32 {
+			continue
+		}
+		for _, label := range op.Ignored(ph.Graph, v) {
+			list = append(list, fmt.Sprint(label))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "Ignored: []int32{" + strings.Join(list, ", ") + "},\n"
+}

@@ -171,6 +171,10 @@ func (l *lowering) layer(s *spec.Layer) {
 		}
 	}
 	for _, top := range s.Tops {
+		if top.Name == "" { // the name is taken, which was reported
+			known = false
+			continue
+		}
 		m := maker{place: top.Span.Pos}
 		for _, b := range s.Bottoms {
 			m.from = append(m.from, b.Name)

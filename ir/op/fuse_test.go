@@ -281,6 +281,27 @@ output l`, "l.prob is read across the elements of its own kernel"},
 	}
 }
 
+// TestUnreadPieces: a piece of a split that the group does not store has no
+// kernel, since one would write nothing.
+func TestUnreadPieces(t *testing.T) {
+	g, err := ir.Parse("graph g test\ninput x : f32[4,6]\na, b, c = split x {axis: 1, sizes: [1, 2, 3]} : f32[4,1], f32[4,2], f32[4,3]\ny = tanh b : f32[4,2]\noutput a, y\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nests, err := op.Nests(g.Group(slices.Clone(g.Nodes)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(nests) != 2 {
+		t.Errorf("%d kernels, want 2", len(nests))
+	}
+	for _, nest := range nests {
+		if len(nest.Stores()) == 0 {
+			t.Errorf("a kernel stores nothing:\n%v", nest)
+		}
+	}
+}
+
 // doubling is a chain of products of a value with itself, read at the places of
 // a matrix product's padded windows, where it cannot be kept in a scalar.
 func doubling(length int) string {
