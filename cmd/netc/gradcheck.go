@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"netc/compiler/layer"
+	"netc/ir"
 	"netc/spec"
 	"netc/spec/diag"
 )
@@ -18,26 +19,28 @@ type gradcheckCommand struct {
 	Config  string      `placeholder:"FILE" help:"Run file (default NAME.toml beside NAME.net, where there is one)."`
 	Set     []string    `placeholder:"KEY=VALUE" sep:"none" help:"Change a key of the run file; repeatable."`
 	Batch   int         `placeholder:"N" default:"2" help:"Samples a batch (default 2)."`
-	Samples *int        `placeholder:"N" help:"Elements to check of each tensor, 0 for all (default ${fileSamples}, with --layers ${layerSamples})."`
+	Samples *int        `placeholder:"N" help:"Elements to check of each tensor, 0 for all (default ${fileSamples}, fewer in nets of many tensors; with --layers ${layerSamples})."`
 	Seed    int32       `placeholder:"N" default:"1" help:"Number that inputs and parameters are drawn from (default 1)."`
 	Threads int         `placeholder:"N" help:"Threads (default all cores)."`
 }
 
 // How many elements of a tensor are checked when nobody says: those of a net
-// cost a forward pass each, the examples of the layers are small.
+// cost some forward passes each, so that a net of many tensors gets fewer; the
+// examples of the layers are small.
 const (
 	fileSamples  = 8
+	netSamples   = 128
 	layerSamples = 48
 )
 
-func (g *gradcheckCommand) samples() int {
+func (g *gradcheckCommand) samples(graph *ir.Graph) int {
 	switch {
 	case g.Samples != nil:
 		return *g.Samples
 	case g.Layers:
 		return layerSamples
 	}
-	return fileSamples
+	return min(fileSamples, max(1, netSamples/(len(graph.Params)+1)))
 }
 
 // layersResult is what "netc gradcheck --layers --json" prints.
@@ -153,7 +156,7 @@ func (g *gradcheckCommand) check(c *console, name string, lowered *layer.Lowered
 		return nil, err
 	}
 	c.say("checking %s …", name)
-	return check, check.run(c.ctx, graph, ranges, g.samples(), g.Threads)
+	return check, check.run(c.ctx, graph, ranges, g.samples(graph), g.Threads)
 }
 
 // joined puts two checks of one network together; k may be nil.
