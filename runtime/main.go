@@ -395,6 +395,16 @@ func (i *invocation) test(args []string) error {
 	return nil
 }
 
+// fill gives the parameters their values for run and time, from
+// --weights or the fillers, and the network its seed.
+func (i *invocation) fill(program *Program, pool *Pool) error {
+	setScalar(program.Seed, int32(i.seed))
+	if i.weights != "" {
+		return i.loadAll(program)
+	}
+	return Fill(program.Parameters, int32(i.seed), pool)
+}
+
 // loadAll reads --weights into the program; every parameter must be there.
 func (i *invocation) loadAll(program *Program) error {
 	file, err := ReadTensorFile(i.weights)

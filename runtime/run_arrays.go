@@ -93,15 +93,9 @@ func (i *invocation) run(args []string) error {
 	}
 	pool := NewPool(i.threads)
 	defer pool.Close()
-	if i.weights != "" {
-		err = i.loadAll(program)
-	} else {
-		err = Fill(program.Parameters, int32(i.seed), pool)
-	}
-	if err != nil {
+	if err := i.fill(program, pool); err != nil {
 		return err
 	}
-	setScalar(program.Seed, int32(i.seed))
 	phase.Run(pool)
 	outcome := RunOutcome{Name: program.Name, Phase: phaseName, Outputs: []RunOutput{}}
 	var text strings.Builder

@@ -119,15 +119,9 @@ func (i *invocation) time(args []string) error {
 	}
 	pool := NewPool(i.threads)
 	defer pool.Close()
-	if i.weights != "" {
-		err = i.loadAll(program)
-	} else {
-		err = Fill(program.Parameters, int32(i.seed), pool)
-	}
-	if err != nil {
+	if err := i.fill(program, pool); err != nil {
 		return err
 	}
-	setScalar(program.Seed, int32(i.seed))
 	peak := newPeaks(pool, multiplyRounds, copiedBytes)
 	for n, name := range names {
 		outcome, err := i.timePhase(program, name, iterations, peak)
