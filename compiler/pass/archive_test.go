@@ -76,13 +76,7 @@ func TestArchives(t *testing.T) {
 				t.Fatalf("the pass breaks the graph: %v\n%s", err, g)
 			}
 			got := g.String()
-			if *update {
-				if err := os.WriteFile(file, []byte(a.why+inMarker+a.in+outMarker+got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != a.out {
-				t.Errorf("%s\ngot\n%s\nwant\n%s", a.why, got, a.out)
-			}
+			a.compare(t, file, got)
 			if err := pass(g); err != nil {
 				t.Fatal(err)
 			}
@@ -95,5 +89,18 @@ func TestArchives(t *testing.T) {
 		if !tested[prefix] {
 			t.Errorf("no archive tests the pass %s", prefix)
 		}
+	}
+}
+
+// compare holds what a pass made of the archive's graph against its output, or
+// with -update makes it the output.
+func (a archive) compare(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(a.why+inMarker+a.in+outMarker+got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if got != a.out {
+		t.Errorf("%s\ngot\n%s\nwant\n%s", a.why, got, a.out)
 	}
 }

@@ -2,7 +2,6 @@ package pass
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,13 +46,7 @@ func TestDifferentiateArchives(t *testing.T) {
 				t.Fatalf("%v\n%s", err, g)
 			}
 			got := g.String()
-			if *update {
-				if err := os.WriteFile(file, []byte(a.why+inMarker+a.in+outMarker+got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != a.out {
-				t.Errorf("%s\ngot\n%s\nwant\n%s", a.why, got, a.out)
-			}
+			a.compare(t, file, got)
 			compareSlopes(t, g, gradients)
 		})
 	}
