@@ -340,6 +340,9 @@ func (c *checker) end() error {
 // one, iterations run in any order: each element is stored by one iteration,
 // and loaded by no other and not after the store.
 func (c *checker) elementwise(n *ir.Node, operand, result *ir.Value) error {
+	if operand.Type.Lanes != result.Type.Lanes {
+		return fmt.Errorf("%s and %s lie differently", operand.Name, result.Name)
+	}
 	isStored := false
 	for _, nest := range c.nests(n) {
 		if isStored && slices.Contains(nest.Loads(), operand) {

@@ -18,7 +18,7 @@ import (
 // Different points of a nest store different elements, so no point can see
 // what another has stored.
 func InPlace(n *ir.Node, operand, result *ir.Value, nests Nests) bool {
-	if !operand.Type.Equal(result.Type) {
+	if !operand.Type.Equal(result.Type) || operand.Type.Lanes != result.Type.Lanes {
 		return false
 	}
 	list := nests(n)
