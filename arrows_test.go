@@ -29,7 +29,9 @@ var arrows = map[string][]string{
 	"compiler/plan":     {"ir"},
 	"compiler/schedule": {"ir"},
 	"codegen/cpu":       {"ir"},
-	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/cpu", "runtime"},
+	"codegen/describe":  {"ir", "compiler", "codegen/cpu"},
+	"codegen/cuda":      {"ir", "compiler", "codegen/cpu", "codegen/describe"},
+	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/cpu", "codegen/describe", "runtime"},
 	"runtime":           {},
 	"data":              {"runtime", "golang.org/x/image"},
 }
