@@ -287,7 +287,7 @@ inline Buffer place(const Argument &a, bool at_end)
 }
 
 // launch_once runs a kernel on the device memory in one order of threads.
-inline void launch_once(const Launch &l, const Kernel &k, std::vector<char> &memory, int order)
+inline void launch_once(const Launch &l, const Kernel &k, std::vector<char> &memory, int order, const std::vector<std::string> &begun)
 {
     kernel = k.name;
     std::vector<Argument> regions; // those that overlap are one
@@ -320,7 +320,7 @@ inline void launch_once(const Launch &l, const Kernel &k, std::vector<char> &mem
             if (a.offset >= regions[i].offset && a.offset + a.bytes <= regions[i].offset + regions[i].bytes && a.written <= regions[i].written) {
                 char *at = buffers[i].data + (a.offset - regions[i].offset);
                 if (a.written && regions[i].bytes == a.bytes && regions[i].name == a.name) {
-                    bool read = false;
+                    bool read = std::find(begun.begin(), begun.end(), a.name) != begun.end();
                     for (const Argument &b : l.arguments) read |= !b.written && b.offset == a.offset;
                     if (!read) poison(at, a.bytes);
                 }
@@ -350,17 +350,19 @@ inline void launch_once(const Launch &l, const Kernel &k, std::vector<char> &mem
 }
 
 // launch runs a kernel in several orders and compares what it left.
-inline void launch(const Launch &l, const Kernel &k, std::vector<char> &memory, int orders)
+// begun lists the tensors that kernels before it have stored: it may store the
+// rest of them.
+inline void launch(const Launch &l, const Kernel &k, std::vector<char> &memory, int orders, std::vector<std::string> &begun)
 {
     if ((int)l.arguments.size() != k.parameters) {
         fprintf(stderr, "kernel %s takes %d pointers, the launch gives %zu\n", k.name, k.parameters, l.arguments.size());
         _exit(3);
     }
     const std::vector<char> before = orders > 1 ? memory : std::vector<char>();
-    launch_once(l, k, memory, 0);
+    launch_once(l, k, memory, 0, begun);
     for (int order = 1; order < orders; order++) {
         std::vector<char> again = before;
-        launch_once(l, k, again, order);
+        launch_once(l, k, again, order, begun);
         if (memory == again) continue;
         for (const Argument &a : l.arguments)
             for (size_t i = 0; i < a.bytes; i += 4)
@@ -369,6 +371,8 @@ inline void launch(const Launch &l, const Kernel &k, std::vector<char> &memory, 
                     _exit(3);
                 }
     }
+    for (const Argument &a : l.arguments)
+        if (a.written) begun.push_back(a.name);
 }
 
 // run carries out the launches of a job file on the device memory of another.
@@ -382,6 +386,7 @@ inline int run(int argc, char **argv, const std::vector<Kernel> &kernels)
     int orders;
     if (fscanf(job, "%zu %d %zu", &bytes, &orders, &launches) != 3) return 2;
     std::vector<char> memory(bytes);
+    std::vector<std::string> begun;
     if (fread(memory.data(), 1, bytes, image) != bytes) return 2;
     for (size_t n = 0; n < launches; n++) {
         char name[1024];
@@ -409,7 +414,7 @@ inline int run(int argc, char **argv, const std::vector<Kernel> &kernels)
             fprintf(stderr, "there is no kernel %s\n", l.kernel.c_str());
             return 3;
         }
-        launch(l, *found, memory, orders);
+        launch(l, *found, memory, orders, begun);
     }
     rewind(image);
     return fwrite(memory.data(), 1, bytes, image) == bytes && fclose(image) == 0 ? 0 : 2;
