@@ -95,7 +95,7 @@ func forwardResults(g *ir.Graph) []*ir.Value {
 // work prints the fields of a Launch that say what its kernel does and costs:
 // the parts of the step, the multiply-adds of its contraction (what is done
 // with each result besides is not counted) or else its arithmetic, and the
-// size of the tensors it reads and writes.
+// size of what it reads and writes of its tensors.
 func (ph *phase) work(k *compiler.Kernel, code *loop.Code) string {
 	body := k.Node.Body
 	if body == nil {
@@ -113,6 +113,7 @@ func (ph *phase) work(k *compiler.Kernel, code *loop.Code) string {
 			multiplyAdds += o.MultiplyAdds(n)
 		}
 	}
+	multiplyAdds = ph.share(k, multiplyAdds)
 	text := fmt.Sprintf("Pass: %q, ", strings.Join(parts, " + "))
 	if multiplyAdds > 0 {
 		text += fmt.Sprintf("MultiplyAdds: %d, ", multiplyAdds)
@@ -120,10 +121,48 @@ func (ph *phase) work(k *compiler.Kernel, code *loop.Code) string {
 		text += fmt.Sprintf("Operations: %d, ", operations)
 	}
 	bytes := 0
+	touched := k.Nest.Touched()
 	for _, v := range append(slices.Clone(code.Reads), code.Writes...) {
-		bytes += v.Type.Bytes()
+		bytes += touched[v] * v.Type.DType.Size()
 	}
 	return text + fmt.Sprintf("Bytes: %d", bytes)
+}
+
+// share divides the multiply-adds of a node among its kernels by the terms that
+// each adds up, such that the shares have the node's sum.
+func (ph *phase) share(k *compiler.Kernel, multiplyAdds int) int {
+	if multiplyAdds == 0 || k.Parts == 1 {
+		return multiplyAdds
+	}
+	before, own, all := 0, 0, 0
+	for _, other := range ph.Kernels {
+		if other.Node != k.Node {
+			continue
+		}
+		terms := 0
+		for _, s := range other.Nest.Body {
+			if r, ok := s.(*loop.Reduce); ok {
+				terms += extents(other.Nest.Axes) * extents(r.Axes)
+			}
+		}
+		if other.Part < k.Part {
+			before += terms
+		}
+		if other == k {
+			own = terms
+		}
+		all += terms
+	}
+	upTo := func(terms int) int { return int(float64(terms) / float64(all) * float64(multiplyAdds)) }
+	return upTo(before+own) - upTo(before)
+}
+
+func extents(axes []*loop.Var) int {
+	points := 1
+	for _, v := range axes {
+		points *= v.Extent
+	}
+	return points
 }
 
 // copyWork is work for a copy into a parameter or state, which ends the step.

@@ -64,6 +64,9 @@ func window(r *rand.Rand) (w op.MaxPool, image ir.Type) {
 func filter(r *rand.Rand) (c op.Conv, image, weight, out ir.Type) {
 	for {
 		c = op.Conv{Stride: pair(r, 1, 3), Pad: pair(r, 0, 2), Dilation: pair(r, 1, 2), Group: between(r, 1, 3)}
+		if r.IntN(4) == 0 {
+			c.Stride = pair(r, 3, 5) // more phases than a nest for each
+		}
 		weight = ir.Float(c.Group*between(r, 1, 2), between(r, 1, 2), between(r, 1, 3), between(r, 1, 3))
 		image = ir.Float(between(r, 1, 2), weight.Shape[1]*c.Group, between(r, 1, 7), between(r, 1, 7))
 		if outs, err := c.Infer(one(image, weight)); err == nil {
