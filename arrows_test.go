@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"compiler/schedule": {"ir"},
 	"codegen/cpu":       {"ir"},
 	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/cpu", "runtime"},
+	"models":            {},
 	"runtime":           {},
 	"data":              {"runtime", "golang.org/x/image"},
 }
