@@ -104,13 +104,24 @@ func (p *program) statement(deep int) step {
 			}
 		}
 	}
-	times := 1 + r.IntN(3)
+	// A loop with variables that only it reads and changes.
+	times, permanent, own := 1+r.IntN(3), len(p.vec), r.IntN(4)
+	for range own {
+		v := f.NewVec()
+		f.Move(v, p.vec[a])
+		p.vec, p.vecs = append(p.vec, v), append(p.vecs, [16]uint32{})
+	}
 	var body step
 	f.Repeat(times, func() { body = p.statements(4, deep+1) })
+	p.vec = p.vec[:permanent]
 	return func() {
+		for i := range own {
+			p.vecs = append(p.vecs[:permanent+i], p.vecs[a])
+		}
 		for range times {
 			body()
 		}
+		p.vecs = p.vecs[:permanent]
 	}
 }
 
@@ -129,7 +140,10 @@ func random(t *testing.T, r *rand.Rand, isa asm.ISA, name string) (f *asm.Func, 
 	p := &program{r: r, f: f, lanes: isa.Lanes()}
 	base := f.Arg(0)
 	size := 4 * p.lanes
-	vecs, gps, masks := r.IntN(50)+1, r.IntN(20)+1, r.IntN(12)+1
+	vecs, gps, masks := r.IntN(9)+1, r.IntN(6)+1, r.IntN(3)+1
+	if r.IntN(2) == 0 {
+		vecs, gps, masks = r.IntN(50)+1, r.IntN(20)+1, r.IntN(12)+1
+	}
 	in = make([]byte, (vecs+masks)*size+4*gps)
 	for i := range in {
 		in[i] = byte(r.Uint32())
@@ -155,7 +169,9 @@ func random(t *testing.T, r *rand.Rand, isa asm.ISA, name string) (f *asm.Func, 
 		}
 		p.masks = append(p.masks, v)
 	}
-	p.statements(r.IntN(60), 0)()
+	meaning := p.statements(r.IntN(60), 0)
+	p.vecs = p.vecs[:vecs]
+	meaning()
 	want = make([]byte, len(in))
 	store := func(at int, x uint32) { binary.LittleEndian.PutUint32(want[at:], x) }
 	for i, v := range p.vec {

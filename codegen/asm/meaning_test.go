@@ -223,7 +223,16 @@ func TestFMA(t *testing.T) {
 		a, b := float32(r.NormFloat64()), float32(r.NormFloat64())
 		p := float64(a) * float64(b)
 		c := float32(math.Ldexp(r.NormFloat64(), r.IntN(80)-40))
-		if r.IntN(2) == 0 {
+		switch r.IntN(3) {
+		case 0: // half a unit in the last place of c, but for a part that float64 has no room for
+			i := float32(r.IntN(500)-250) * 0x1p-23
+			a, b = 1+i, 1-i
+			p = float64(a) * float64(b)
+			c = float32(1<<24 + 2*r.IntN(1<<23))
+			if r.IntN(2) == 0 {
+				c = -c
+			}
+		case 1: // cancels
 			c = float32(-p * (1 + math.Ldexp(float64(r.IntN(9)-4), -23)))
 		}
 		exact := new(big.Float).SetPrec(400).SetFloat64(p)

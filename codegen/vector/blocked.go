@@ -21,6 +21,7 @@ import (
 type blocking struct {
 	split  int               // axes of the reduction before this number are outer
 	slots  map[*loop.Var]int // vectors of scratch from one index of an axis to the next
+	axes   []*loop.Var       // the axes of a task, in the order of the scratch
 	count  int               // vectors of scratch
 	merged *loop.Var         // what the inner axes are in the final pass
 	inner  []*loop.Var       // those axes, which merged replaces
@@ -32,6 +33,9 @@ const (
 	mostSums  = 10 << 10
 	nearReads = 20 << 10
 )
+
+// leastGroups is the number of tasks below which tasks do not grow.
+const leastGroups = 16
 
 // leastInner is the number of steps of a block that hides the loads and stores
 // of the sums.
@@ -85,7 +89,11 @@ func (p *prepared) block(r *loop.Reduce) *blocking {
 			sums *= group[v]
 			reads += group[v]
 		}
-		return sums*vector <= mostSums && reads*steps*vector <= nearReads
+		tasks := 1
+		for _, v := range tiled {
+			tasks *= (v.Extent + group[v] - 1) / group[v]
+		}
+		return sums*vector <= mostSums && reads*steps*vector <= nearReads && tasks >= leastGroups
 	}
 	if sums := fixed * group[tiled0(tiled)]; len(tiled) == 0 || sums*vector > 4*mostSums {
 		return nil
@@ -154,14 +162,24 @@ func (p *prepared) cutGroup(v *loop.Var, size int) {
 // the axes that are no tasks, and looks for axes that the final pass can treat
 // as one.
 func (p *prepared) arrange(b *blocking, parallel int) {
-	b.slots = map[*loop.Var]int{}
-	b.count = 1
-	for i := len(p.axes) - 1; i >= parallel; i-- {
-		b.slots[p.axes[i]] = b.count
-		b.count *= p.axes[i].Extent
-	}
 	rest := p.body[1:]
 	axes := slices.Clone(p.axes[parallel:])
+	// As they lie in what is stored, the last one innermost.
+	for _, s := range rest {
+		if put, ok := s.(*loop.Put); ok {
+			if at, ok := put.At.ToAffine(); ok {
+				slices.SortStableFunc(axes, func(x, y *loop.Var) int { return at.Coef[y] - at.Coef[x] })
+			}
+			break
+		}
+	}
+	b.slots = map[*loop.Var]int{}
+	b.count = 1
+	for i := len(axes) - 1; i >= 0; i-- {
+		b.slots[axes[i]] = b.count
+		b.count *= axes[i].Extent
+	}
+	b.axes = axes
 	merged, body := axes, rest
 	for len(merged) > 1 {
 		next, out, ok := loop.MergeAxes(merged, len(merged)-2, body)
@@ -204,7 +222,7 @@ func (e *emitter) blocked(b *blocking) {
 	red.atStop = func() { e.tiles(b, red, inner) }
 	red.unroll = e.unrollFor(r, 12)
 	red.run()
-	e.finish(b, inner)
+	e.finish(b, b.axes)
 }
 
 // tiles emits the loops over the tiles of a block.

@@ -275,6 +275,7 @@ func (e *emitter) integerOf(op loop.Op, a, b value) value {
 			if a.aff != nil && a.aff.isConst() {
 				return value{gp: e.f.MulInt(e.generalInt(b), a.aff.konst)}
 			}
+			return value{isInt: true, vec: e.f.Op(asm.MulInt32, e.vectorInt(a), e.vectorInt(b))}
 		case loop.Div:
 			if b.aff != nil && b.aff.isConst() {
 				return value{gp: e.f.DivInt(x, b.aff.konst)}

@@ -240,9 +240,12 @@ func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (
 	}
 	for _, t := range terms {
 		usesA, usesB := a != nil && t.Uses(a), b != nil && t.Uses(b)
-		loads += float64(distinct(t, inner, steps, a, sa, b, sb)) / float64(steps)
+		count := distinct(t, inner, steps, a, sa, b, sb)
+		loads += float64(count) / float64(steps)
 		switch {
-		case usesA && usesB, usesA:
+		case usesA && !usesB && steps > 1 && count < sa*steps: // kept for the next step
+			held += sa
+		case usesA:
 			held++
 		case usesB:
 			held += sb
