@@ -45,31 +45,9 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 	}
 	e.prefetch(r, points)
 	red := &reduction{emitter: e, r: r, checked: map[int]bool{}}
-	for _, w := range r.Within {
-		for _, v := range points[0].axes {
-			if w.Index.Uses(v) {
-				red.later = append(red.later, w)
-				break
-			}
-		}
-	}
+	red.leave(points)
 	red.unroll = e.unrollFor(r, len(points))
-	red.body = func(int) {
-		for i, p := range points {
-			e.atPoint(p, func() {
-				for _, w := range red.later {
-					inside, known := e.inside(w)
-					if !known {
-						e.fail("a range is not known for a whole tile")
-					}
-					if !inside {
-						return
-					}
-				}
-				e.term(r, &accumulator{sum: sums[i]}, red.isLanes)
-			})
-		}
-	}
+	red.body = func(int) { red.terms(points, sums) }
 	red.run()
 	for i, p := range points {
 		e.atPoint(p, func() {
@@ -79,6 +57,38 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 			}
 			e.vals[r.Var] = value{vec: sum}
 			e.statements(e.prepared.body[1:])
+		})
+	}
+}
+
+// leave notes the ranges that differ between the points of a tile.
+func (red *reduction) leave(points []point) {
+	red.later = nil
+	for _, w := range red.r.Within {
+		for _, v := range points[0].axes {
+			if w.Index.Uses(v) {
+				red.later = append(red.later, w)
+				break
+			}
+		}
+	}
+}
+
+// terms adds one term to the sum of each point at which it is inside.
+func (red *reduction) terms(points []point, sums []asm.Reg) {
+	e := red.emitter
+	for i, p := range points {
+		e.atPoint(p, func() {
+			for _, w := range red.later {
+				inside, known := e.inside(w)
+				if !known {
+					e.fail("a range is not known for a whole tile")
+				}
+				if !inside {
+					return
+				}
+			}
+			e.term(red.r, &accumulator{sum: sums[i]}, red.isLanes)
 		})
 	}
 }

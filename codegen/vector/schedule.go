@@ -42,10 +42,17 @@ func (p *prepared) cutOf(v *loop.Var) []part {
 func (p *prepared) plan(isa asm.ISA) schedule {
 	if r := p.contraction(); r != nil {
 		p.tile(r, isa)
-		if b := p.block(p.body[0].(*loop.Reduce)); b != nil {
+		b := p.block(p.body[0].(*loop.Reduce))
+		if b == nil {
+			b = p.blockChannels(p.body[0].(*loop.Reduce))
+		}
+		if b != nil {
 			groups := 0
 			for groups < len(p.axes) && p.isGroup[p.axes[groups]] {
 				groups++
+			}
+			if b.split == 0 {
+				return schedule{parallel: groups}
 			}
 			p.arrange(b, groups)
 			return schedule{parallel: groups, blocking: b}
