@@ -485,6 +485,9 @@ func stride(a access, v *loop.Var) (int, bool) {
 	if a.value.Type.Lanes != 0 {
 		size = ir.LaneBlock
 	}
+	if a.value.Type.Swap {
+		return flatStride(loop.Position(a.value.Type, a.index), v)
+	}
 	step := 0
 	for i := len(a.index) - 1; i >= 0; i-- {
 		d := a.value.Type.Shape[i]
@@ -657,7 +660,7 @@ func flatStores(body []loop.Stmt) []loop.Stmt {
 // index is affine; what is no multiple of a block is the lane.
 func flatPosition(v *ir.Value, index []*loop.Expr) *loop.Expr {
 	if v.Type.Lanes == 0 {
-		return loop.Flat(v.Type.Shape, index)
+		return loop.Position(v.Type, index)
 	}
 	position := loop.I(0)
 	size := ir.LaneBlock
