@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -84,27 +85,41 @@ func (b *bench) net(ctx context.Context, n *net) error {
 	return ctx.Err()
 }
 
-// startPeers starts a process for each variant of each peer. It stays for all
-// modes of the network.
+// startPeers starts a process for each variant of each peer, all at once, as none
+// measures yet. They stay for all modes of the network.
 func (b *bench) startPeers(ctx context.Context, n *net) []*side {
-	var sides []*side
+	type start struct {
+		peer    *peer
+		variant string
+		child   *child
+		err     error
+	}
+	var starts []*start
+	infers := slices.ContainsFunc(b.options.modes, func(m mode) bool { return !m.train })
 	for _, p := range b.peers {
 		variants := p.variants
 		if chosen := b.options.variants; len(chosen) > 0 && len(p.variants) > 1 {
 			variants = chosen
 		}
 		for _, v := range variants {
-			if !appliesTo(v, n) || p.infers && !slices.ContainsFunc(b.options.modes, func(m mode) bool { return !m.train }) {
-				continue
+			if appliesTo(v, n) && (infers || !p.infers) {
+				starts = append(starts, &start{peer: p, variant: v})
 			}
-			c, err := b.python.start(ctx, p, v, n)
-			if err != nil {
-				b.miss("%s: %s %s: %v", n.title, p.name, v, err)
-				continue
-			}
-			sides = append(sides, &side{peer: p.name, variant: v, child: c})
-			b.meet(presence{p.name, c.hello.Version, c.hello.Details})
 		}
+	}
+	var all sync.WaitGroup
+	for _, s := range starts {
+		all.Go(func() { s.child, s.err = b.python.start(ctx, s.peer, s.variant, n) })
+	}
+	all.Wait()
+	var sides []*side
+	for _, s := range starts {
+		if s.err != nil {
+			b.miss("%s: %s %s: %v", n.title, s.peer.name, s.variant, s.err)
+			continue
+		}
+		sides = append(sides, &side{peer: s.peer.name, variant: s.variant, child: s.child})
+		b.meet(presence{s.peer.name, s.child.hello.Version, s.child.hello.Details})
 	}
 	return sides
 }

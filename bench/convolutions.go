@@ -60,9 +60,12 @@ var convolutionGoals = []struct {
 	goal float64
 }{{"forward", 0.70}, {"by data", 0.70}, {"by weights", 0.65}}
 
+// timedIterations is how many steps netc time measures, as a whole and by kernels.
+const timedIterations = 5
+
 // convolutions lets netc time a training step and sums its convolutions.
 func (c *compiled) convolutions(ctx context.Context, n *net) (*convolutionResult, error) {
-	text, err := output(ctx, "", c.netc, "time", n.file(), "--json", "--quiet", "--phase", "train", "--batch", fmt.Sprint(n.batch), "--threads", fmt.Sprint(c.threads))
+	text, err := output(ctx, "", c.netc, "time", n.file(), "--json", "--quiet", "--phase", "train", "--batch", fmt.Sprint(n.batch), "--threads", fmt.Sprint(c.threads), "--iterations", fmt.Sprint(timedIterations))
 	if err != nil {
 		return nil, err
 	}

@@ -267,7 +267,7 @@ func (c *convolutionResult) table(b *strings.Builder, threads int) {
 			fmt.Sprintf("%.1f", p.GFlops), percent(p.Fraction), goal, fmt.Sprintf("%s %s", percent(p.SlowestOf), p.Slowest)})
 	}
 	table(b, []string{"pass", "kernels", "GFLOP", "ms", "of the step", "GFLOP/s", "of the peak", "goal", "least"}, rows)
-	fmt.Fprintf(b, "Command: `netc time models/%s.net --phase train --batch %d --threads %d --json`\n\n", c.Net, c.Batch, threads)
+	fmt.Fprintf(b, "Command: `netc time models/%s.net --phase train --batch %d --threads %d --iterations %d --json`\n\n", c.Net, c.Batch, threads, timedIterations)
 }
 
 // table prints a table in Markdown, with columns aligned for those who read the
