@@ -33,7 +33,7 @@ func newBench(ctx context.Context, o *options, folder string) (*bench, error) {
 	}
 	b.say("building netc")
 	var err error
-	if b.netc, err = newCompiled(ctx, folder, o.threads); err != nil {
+	if b.netc, err = newCompiled(ctx, folder, o.threads, o.isa); err != nil {
 		return nil, err
 	}
 	if b.python, err = newPython(o.python, folder, o.cache, o.threads); err != nil {

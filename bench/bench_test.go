@@ -198,9 +198,9 @@ func TestSumConvolutions(t *testing.T) {
 	step.StepMS.Median = 10
 	r := sumConvolutions("resnet50", step, facts)
 	want := []convolutionPass{
-		{Pass: "forward", Kernels: 2, Flops: 3000, MS: 2, GFlops: 1.5e-3, Fraction: 0.75, Slowest: "trainConv1 (conv1 + relu1)", SlowestOf: 0.5, StepsShare: 0.2},
-		{Pass: "by data", Kernels: 2, Flops: 2000, MS: 3, GFlops: 2000.0 / 3 / 1e6, Fraction: 1.0 / 3, Slowest: "trainRelu1D (conv2 + relu1)", SlowestOf: 0.125, StepsShare: 0.3},
-		{Pass: "by weights", Kernels: 1, Flops: 2000, MS: 4, GFlops: 0.5e-3, Fraction: 0.25, Slowest: "trainConv2WeightNext (conv2)", SlowestOf: 0.25, StepsShare: 0.4},
+		{Pass: "forward", Kernels: 2, Flops: 3000, MS: 2, GFlops: 1.5e-3, Fraction: 0.75, Costly: "trainConv1 (conv1 + relu1)", CostlyOf: 0.5, StepsShare: 0.2},
+		{Pass: "by data", Kernels: 2, Flops: 2000, MS: 3, GFlops: 2000.0 / 3 / 1e6, Fraction: 1.0 / 3, Costly: "trainRelu1D (conv2 + relu1)", CostlyOf: 0.125, StepsShare: 0.3},
+		{Pass: "by weights", Kernels: 1, Flops: 2000, MS: 4, GFlops: 0.5e-3, Fraction: 0.25, Costly: "trainConv2WeightNext (conv2)", CostlyOf: 0.25, StepsShare: 0.4},
 	}
 	if len(r.Passes) != len(want) {
 		t.Fatalf("%+v", r.Passes)

@@ -25,6 +25,7 @@ type compiled struct {
 	netc    string // the executable
 	folder  string // for the programs
 	threads int
+	isa     string // of its kernels, "" for the best here
 	built   map[batches]map[*net]*built
 }
 
@@ -32,8 +33,8 @@ type compiled struct {
 type batches struct{ train, test int }
 
 // newCompiled builds netc itself.
-func newCompiled(ctx context.Context, folder string, threads int) (*compiled, error) {
-	c := &compiled{netc: filepath.Join(folder, "netc.exe"), folder: folder, threads: threads, built: map[batches]map[*net]*built{}}
+func newCompiled(ctx context.Context, folder string, threads int, isa string) (*compiled, error) {
+	c := &compiled{netc: filepath.Join(folder, "netc.exe"), folder: folder, threads: threads, isa: isa, built: map[batches]map[*net]*built{}}
 	if _, err := output(ctx, "", "go", "build", "-o", c.netc, "./cmd/netc"); err != nil {
 		return nil, err
 	}
@@ -172,7 +173,7 @@ func parseSummary(text []byte) (netFacts, error) {
 
 // start starts a built program.
 func (c *compiled) start(ctx context.Context, b *built) (*child, error) {
-	return startChild(ctx, nil, b.executable, fmt.Sprint(c.threads))
+	return startChild(ctx, nil, b.executable, fmt.Sprint(c.threads), c.isa)
 }
 
 // moduleName reads the module line of a go.mod file.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 )
@@ -39,9 +38,9 @@ type convolutionPass struct {
 	MS         float64 `json:"ms"`
 	GFlops     float64 `json:"gflops"`           // all operations in all the time
 	Fraction   float64 `json:"fraction_of_peak"` // of the peak measured in the same run
-	Slowest    string  `json:"slowest"`          // the kernel with the least fraction
-	SlowestOf  float64 `json:"slowest_fraction"`
-	StepsShare float64 `json:"share"` // of the time of a step
+	Costly     string  `json:"costly"`           // the kernel that loses most time against the peak
+	CostlyOf   float64 `json:"costly_fraction"`  // its fraction of the peak
+	StepsShare float64 `json:"share"`            // of the time of a step
 }
 
 // convolutionResult is the convolutions of one network's training step.
@@ -65,7 +64,11 @@ const timedIterations = 5
 
 // convolutions lets netc time a training step and sums its convolutions.
 func (c *compiled) convolutions(ctx context.Context, n *net) (*convolutionResult, error) {
-	text, err := output(ctx, "", c.netc, "time", n.file(), "--json", "--quiet", "--phase", "train", "--batch", fmt.Sprint(n.batch), "--threads", fmt.Sprint(c.threads), "--iterations", fmt.Sprint(timedIterations))
+	args := []string{"time", n.file(), "--json", "--quiet", "--phase", "train", "--batch", fmt.Sprint(n.batch), "--threads", fmt.Sprint(c.threads), "--iterations", fmt.Sprint(timedIterations)}
+	if c.isa != "" {
+		args = append(args, "--isa", c.isa)
+	}
+	text, err := output(ctx, "", c.netc, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +87,8 @@ func (c *compiled) convolutions(ctx context.Context, n *net) (*convolutionResult
 func sumConvolutions(name string, step timedStep, facts netFacts) *convolutionResult {
 	r := &convolutionResult{Net: name, Batch: step.Batch, ISA: step.ISA, PeakGFlops: step.PeakGFlops, PeakOf: step.PeakOf}
 	for _, g := range convolutionGoals {
-		p := convolutionPass{Pass: g.pass, SlowestOf: math.Inf(1)}
+		p := convolutionPass{Pass: g.pass}
+		most := 0.0 // milliseconds lost
 		for _, k := range step.Kernels {
 			if convolutionPassOf(k, facts) != g.pass {
 				continue
@@ -92,8 +96,9 @@ func sumConvolutions(name string, step timedStep, facts netFacts) *convolutionRe
 			p.Kernels += k.Launches
 			p.Flops += k.Launches * k.Flops
 			p.MS += float64(k.Launches) * k.MS
-			if fraction := k.GFlops / step.PeakGFlops; fraction < p.SlowestOf {
-				p.Slowest, p.SlowestOf = fmt.Sprintf("%s (%s)", k.Name, k.Layers), fraction
+			fraction := k.GFlops / step.PeakGFlops
+			if lost := float64(k.Launches) * k.MS * (1 - fraction); lost > most {
+				most, p.Costly, p.CostlyOf = lost, fmt.Sprintf("%s (%s)", k.Name, k.Layers), fraction
 			}
 		}
 		if p.Kernels == 0 {

@@ -26,6 +26,7 @@ type options struct {
 	rounds       int
 	seconds      float64
 	compileLimit time.Duration
+	isa          string
 	python       string
 	cache        string
 	json, out    string
@@ -78,6 +79,7 @@ func parseOptions(args []string) (*options, error) {
 	f.StringVar(&variantList, "variants", "", "variants of the peers to measure, such as eager,channels_last,compile,compile_plain (default each peer's own list)")
 	f.StringVar(&convolutionList, "convolutions", "resnet50", "networks whose convolution kernels to sum, from netc time; empty for none")
 	f.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of every side")
+	f.StringVar(&o.isa, "isa", "", "instruction set of netc's kernels: portable, avx2 or avx512 (default the best here)")
 	f.IntVar(&o.rounds, "rounds", 0, fmt.Sprintf("rounds in which every side computes once (default %d, for large networks %d)", smallRounds, largeRounds))
 	f.Float64Var(&o.seconds, "seconds", 0.25, "about how long a side computes in a round; at least one step")
 	f.DurationVar(&o.compileLimit, "compile-limit", 5*time.Minute, "how long a side may take to open a network, torch.compile above all")

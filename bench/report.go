@@ -264,9 +264,9 @@ func (c *convolutionResult) table(b *strings.Builder, threads int) {
 			}
 		}
 		rows = append(rows, []string{p.Pass, fmt.Sprint(p.Kernels), fmt.Sprintf("%.2f", float64(p.Flops)/1e9), fmt.Sprintf("%.2f", p.MS), percent(p.StepsShare),
-			fmt.Sprintf("%.1f", p.GFlops), percent(p.Fraction), goal, fmt.Sprintf("%s %s", percent(p.SlowestOf), p.Slowest)})
+			fmt.Sprintf("%.1f", p.GFlops), percent(p.Fraction), goal, fmt.Sprintf("%s %s", percent(p.CostlyOf), p.Costly)})
 	}
-	table(b, []string{"pass", "kernels", "GFLOP", "ms", "of the step", "GFLOP/s", "of the peak", "goal", "least"}, rows)
+	table(b, []string{"pass", "kernels", "GFLOP", "ms", "of the step", "GFLOP/s", "of the peak", "goal", "loses most"}, rows)
 	fmt.Fprintf(b, "Command: `netc time models/%s.net --phase train --batch %d --threads %d --iterations %d --json`\n\n", c.Net, c.Batch, threads, timedIterations)
 }
 
