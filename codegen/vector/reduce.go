@@ -97,6 +97,10 @@ func (red *reduction) terms(points []point, sums []asm.Reg) {
 // memory answers.
 const leastPrefetched = 256
 
+// tilesAhead is for which tile along a row it is done: memory takes longer to
+// answer than one tile takes.
+const tilesAhead = 2
+
 // prefetch asks for the vectors that the rest of the body reads at each point,
 // such as the parameters that a gradient updates, before the sums begin.
 func (e *emitter) prefetch(r *loop.Reduce, points []point) {
@@ -109,6 +113,10 @@ func (e *emitter) prefetch(r *loop.Reduce, points []point) {
 	if e.lane == nil || terms < leastPrefetched {
 		return
 	}
+	ahead := 0
+	if last := e.axes[len(e.axes)-1]; e.row != nil && e.isVector[last] {
+		ahead = 4 * e.width * e.size[last] * tilesAhead
+	}
 	for _, p := range points {
 		e.atPoint(p, func() {
 			loop.WalkExprs(e.body[1:], func(x *loop.Expr) {
@@ -116,7 +124,9 @@ func (e *emitter) prefetch(r *loop.Reduce, points []point) {
 					return
 				}
 				if at := e.int(x.Args[0]); at.aff != nil && at.aff.lane() == 1 {
-					e.f.Prefetch(e.memory(x.Value, *at.aff))
+					m := e.memory(x.Value, *at.aff)
+					m.Disp += ahead
+					e.f.Prefetch(m)
 				}
 			})
 		})
