@@ -132,7 +132,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		cycles := 0.0
 		for _, x := range pa {
 			for _, y := range pb {
-				c, ok := m.cycles(terms, inner, a, b, x.size, y.size)
+				c, ok := m.cycles(terms, p.vectorLoad, inner, a, b, x.size, y.size)
 				if !ok {
 					return
 				}
@@ -149,6 +149,13 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		// do not let workers keep to their own.
 		if p.blocks != nil && (a == p.blocks || b == p.blocks) {
 			cycles *= 1.15
+		}
+		// Points that lie far apart bring in memory that the next point of the
+		// row does not use.
+		for _, v := range []*loop.Var{a, b} {
+			if v != nil && slices.ContainsFunc(terms, func(t *loop.Expr) bool { return p.vectorLoad(t) && isFar(t, v) }) {
+				cycles *= 1.05
+			}
 		}
 		// More code for the same work is worse.
 		cycles *= 1 + 0.004*float64(len(pa)*len(pb))
@@ -184,6 +191,14 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 			}
 		}
 	}
+	for _, v := range axes {
+		if v == best.a || v == best.b || p.parts[v] != nil {
+			continue
+		}
+		if lo, hi := loop.Interior(v, []loop.Stmt{r}); lo < hi && lo+v.Extent-hi > 0 && lo+v.Extent-hi <= mostEdges {
+			p.parts[v] = atEdges(lo, hi, v.Extent)
+		}
+	}
 	// The outer axis of the tile comes before the inner one, so that what a row
 	// of the tile shares is loaded once.
 	p.order(r, best.a, best.b)
@@ -217,6 +232,24 @@ func (p *prepared) stream() {
 		inner := p.axes[i+1]
 		p.axes = append(slices.Delete(p.axes, i+1, i+2), inner)
 	}
+}
+
+// mostEdges is the number of points of an axis, at both ends, that are written
+// out because some taps lie outside.
+const mostEdges = 6
+
+// atEdges cuts an axis into its edge points, one by one, and the rest.
+func atEdges(lo, hi, extent int) []part {
+	var list []part
+	for k := range extent {
+		switch {
+		case k < lo || k >= hi:
+			list = append(list, part{from: k, to: k + 1, size: 1})
+		case k == lo:
+			list = append(list, part{from: lo, to: hi, size: 1})
+		}
+	}
+	return list
 }
 
 // tapsLast moves the axes of a reduction that its ranges depend on to the end:
@@ -269,15 +302,18 @@ func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
 // cycles estimates one step of the reduction for a tile of sa by sb points.
 // Where the innermost axis is written out, its steps share the loads of
 // neighbouring points.
-func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
-	loads, held := 0.0, 0
+func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
+	loads, lines, held := 0.0, 0.0, 0
 	steps := 1
 	if inner.Extent <= mostUnrolled {
 		steps = inner.Extent
 	}
 	for _, t := range terms {
 		usesA, usesB := a != nil && t.Uses(a), b != nil && t.Uses(b)
-		count := distinct(t, inner, steps, a, sa, b, sb)
+		count := distinct(t, 1, inner, steps, a, sa, b, sb)
+		if isVector(t) {
+			lines += float64(distinct(t, lineFloats, inner, steps, a, sa, b, sb)) / float64(steps)
+		}
 		loads += float64(count) / float64(steps)
 		switch {
 		case usesA && !usesB && steps > 1 && count < sa*steps: // kept for the next step
@@ -296,12 +332,22 @@ func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (
 	if points+held > m.registers {
 		return 0, false
 	}
-	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency) + 0.03*loads, true
+	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency) + 0.03*loads + 0.25*lines, true
 }
 
-// distinct counts the elements that a load reads at all points of a tile in a
-// number of steps of the innermost axis.
-func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
+// isFar reports whether neighbours along an axis are more than a few pixels
+// apart in memory.
+func isFar(t *loop.Expr, v *loop.Var) bool {
+	at, ok := t.Args[0].ToAffine()
+	return !ok || magnitude(at.Coef[v]) > 128
+}
+
+// lineFloats is the number of elements in a cache line.
+const lineFloats = 16
+
+// distinct counts the pieces of memory, of so many elements, that a load reads
+// at all points of a tile in a number of steps of the innermost axis.
+func distinct(t *loop.Expr, piece int, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
 	at, ok := t.Args[0].ToAffine()
 	if !ok {
 		return sa * sb * steps
@@ -317,7 +363,7 @@ func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *
 				if b != nil {
 					position += at.Coef[b] * j
 				}
-				seen[position] = true
+				seen[position/piece] = true
 			}
 		}
 	}
