@@ -29,11 +29,15 @@ var arrows = map[string][]string{
 	"compiler/plan":     {"ir"},
 	"compiler/schedule": {"ir"},
 	"codegen/cpu":       {"ir"},
+	"codegen/asm":       {"codegen/asm"},
+	"codegen/vector":    {"ir", "codegen/asm"},
 	"codegen/describe":  {"ir", "compiler", "codegen/cpu"},
 	"codegen/cuda":      {"ir", "compiler", "codegen/cpu", "codegen/describe"},
-	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/cpu", "codegen/describe", "runtime"},
+	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/describe", "codegen/vector", "runtime"},
+	"models":            {},
 	"runtime":           {},
 	"data":              {"runtime", "golang.org/x/image"},
+	"bench":             {}, // it measures what users run: the command line and emitted programs
 }
 
 // TestArrows keeps the folders' dependencies pointing one way.
