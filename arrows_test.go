@@ -38,6 +38,8 @@ var arrows = map[string][]string{
 	"runtime":           {},
 	"data":              {"runtime", "golang.org/x/image"},
 	"bench":             {}, // it measures what users run: the command line and emitted programs
+
+	"codegen/cuda/emulate": {"codegen/cuda"},
 }
 
 // TestArrows keeps the folders' dependencies pointing one way.
