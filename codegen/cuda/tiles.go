@@ -62,8 +62,13 @@ const (
 	stepTime         = 0.4       // microseconds, that a block waits for its loads
 )
 
-// mostSplits bounds how often the partial sums are written and read again.
-const mostSplits = 64
+// mostSplits bounds how often the partial sums are written and read again, and
+// mostScratch the bytes that they take: what stays in the second-level cache of a
+// large GPU.
+const (
+	mostSplits  = 64
+	mostScratch = 64 << 20
+)
 
 // microseconds estimates how long a contraction takes: the padded work, slower
 // for small squares, which load more for each multiplication, and where the GPU
@@ -95,7 +100,7 @@ func tileFor(c *contraction, precision string) tile {
 	}
 	for _, t := range shapes {
 		for splits := 1; splits <= mostSplits; splits *= 2 {
-			if splits > 1 && (terms/splits < 4*t.depth || batch*splits > 65535) {
+			if splits > 1 && (terms/splits < 4*t.depth || batch*splits > 65535 || 4*rows*columns*batch*splits > mostScratch) {
 				break
 			}
 			t.splits, t.termsEach = splits, ceil(ceil(terms, splits), t.depth)*t.depth
