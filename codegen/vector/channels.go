@@ -16,6 +16,9 @@ const (
 	nearWeights = 64 << 10
 )
 
+// fewInputs is the number of input channels that are not taken in blocks.
+const fewInputs = 16
+
 // blockChannels arranges a contraction whose lanes are samples so that what it
 // reads again is near. A task is one row of pixels, or a run of them, for a
 // group of output channels. Where the input channels of that row do not fit,
@@ -54,6 +57,12 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 			others = append(others, v)
 		}
 	}
+	inMemory, affine := weights.Args[0].ToAffine()
+	isColumn := len(pixels) == 0 && channel != nil && affine && inMemory.Coef[channel] == 1
+	if isColumn { // a product by columns of a matrix: the blocks of samples take the place of the row
+		pixels = []*loop.Var{p.blocks}
+		others = slices.DeleteFunc(others, func(v *loop.Var) bool { return v == p.blocks })
+	}
 	if channel == nil || len(pixels) == 0 || p.cutOf(channel)[0].size < 2 && len(p.cutOf(channel)) > 1 {
 		return nil
 	}
@@ -67,20 +76,32 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 	rows, taps := 1, 1
 	for _, t := range r.Axes[1:] {
 		taps *= t.Extent
-		if len(pixels) > 1 && magnitude(at.Coef[t]) >= magnitude(at.Coef[pixels[len(pixels)-2]]) {
+		if magnitude(at.Coef[t]) >= magnitude(at.Coef[row])*row.Extent/2 {
 			rows *= t.Extent
 		}
 	}
-	if inputs.Extent*rows*row.Extent*vector <= nearImages && len(pixels) < 2 && row.Extent*vector <= nearImages/4 {
+	if inputs.Extent*rows*row.Extent*vector <= nearImages && len(pixels) < 2 && row.Extent*vector <= nearImages/4 && !isColumn {
 		return nil
 	}
 	pixelsOuter := pixels[:len(pixels)-1]
-	// A long row is taken in pieces, if no point of it is an edge.
-	if longest := 64 * p.cutOf(row)[0].size; row.Extent > longest && len(p.cutOf(row)) <= 2 && rows*row.Extent*vector > 3<<10 {
+	// A long row is taken in pieces, if its edges are not parts of their own: one
+	// of many pixels, or one of which a few input channels are too much already.
+	step := magnitude(at.Coef[row]) * 4
+	size := p.cutOf(row)[0].size
+	longest := 64 * size
+	piece := 0
+	switch all := inputs.Extent * rows * row.Extent * step; {
+	case len(p.cutOf(row)) > 2 || isColumn:
+	case inputs.Extent < fewInputs && all > nearImages:
+		piece = max(nearImages/(inputs.Extent*rows*step)/size*size, 4*size)
+	case row.Extent > longest && rows*row.Extent*vector > 3<<10:
+		piece = min(max((3<<10)/(rows*vector)/size*size, size), longest)
+	}
+	if piece > 0 && piece < row.Extent {
 		i := slices.Index(p.axes, row)
 		before := len(p.axes)
-		size := p.cutOf(row)[0].size
-		piece := min(max((3<<10)/(rows*vector)/size*size, size), longest)
+		pieces := (row.Extent + piece - 1) / piece
+		piece = ((row.Extent+pieces-1)/pieces + size - 1) / size * size
 		p.cutLong(i, (row.Extent+piece-1)/piece)
 		if len(p.axes) == before {
 			return nil
@@ -88,7 +109,10 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 		pixelsOuter = append(slices.Clone(pixelsOuter), p.axes[i])
 		row = p.axes[i+1]
 	}
-	perInput := rows * row.Extent * vector
+	for _, v := range pixelsOuter {
+		rows *= p.cutOf(v)[0].size
+	}
+	perInput := rows * row.Extent * max(step, vector)
 	block := inputs.Extent
 	if block*perInput > nearImages {
 		for block > 4 && (block*perInput > nearImages || inputs.Extent%block != 0) {
@@ -98,13 +122,17 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 			block = inputs.Extent
 		}
 	}
+	if isColumn {
+		for block > 128 && block%2 == 0 {
+			block /= 2
+		}
+	}
 	tile := p.cutOf(channel)[0].size
 	group := tile
 	for group+tile <= channel.Extent && (group+tile)*row.Extent*vector <= nearSums && (group+tile)*block*taps*4 <= nearWeights {
 		group += tile
 	}
-	groups := (channel.Extent + group - 1) / group
-	group = ((channel.Extent+groups-1)/groups + tile - 1) / tile * tile // of about equal size
+	group = evenly(channel.Extent, group, tile)
 	if block < inputs.Extent && group*row.Extent*vector > 2*nearSums {
 		return nil
 	}
@@ -113,7 +141,7 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 	b := &blocking{}
 	if block < inputs.Extent {
 		b.split = 1
-		p.cutInputs(inputs, block)
+		p.cutReduction(inputs, block)
 	}
 	arranged := slices.Concat(others, pixelsOuter, []*loop.Var{outer})
 	for _, v := range arranged {
@@ -132,10 +160,3 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 }
 
 func magnitude(n int) int { return max(n, -n) }
-
-// cutInputs splits the first axis of the reduction into blocks.
-func (p *prepared) cutInputs(v *loop.Var, size int) {
-	outer, inner := loop.Axis(v.Name+"k", v.Extent/size), loop.Axis(v.Name+"i", size)
-	nest := replaceAxis(&loop.Nest{Axes: p.axes, Body: p.body}, v, []*loop.Var{outer, inner}, loop.Plus(loop.Times(loop.R(outer), loop.I(size)), loop.R(inner)))
-	p.body = nest.Body
-}

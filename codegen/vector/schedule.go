@@ -58,6 +58,7 @@ func (p *prepared) plan(isa asm.ISA) schedule {
 			return schedule{parallel: groups, blocking: b}
 		}
 	} else {
+		p.cutRowEdges()
 		p.unrollElements()
 	}
 	return p.chooseTasks()
@@ -132,7 +133,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		cycles := 0.0
 		for _, x := range pa {
 			for _, y := range pb {
-				c, ok := m.cycles(terms, inner, a, b, x.size, y.size)
+				c, ok := m.cycles(terms, p.vectorLoad, inner, a, b, x.size, y.size)
 				if !ok {
 					return
 				}
@@ -149,6 +150,13 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		// do not let workers keep to their own.
 		if p.blocks != nil && (a == p.blocks || b == p.blocks) {
 			cycles *= 1.15
+		}
+		// Points that lie far apart bring in memory that the next point of the
+		// row does not use.
+		for _, v := range []*loop.Var{a, b} {
+			if v != nil && slices.ContainsFunc(terms, func(t *loop.Expr) bool { return p.vectorLoad(t) && isFar(t, v) }) {
+				cycles *= 1.05
+			}
 		}
 		// More code for the same work is worse.
 		cycles *= 1 + 0.004*float64(len(pa)*len(pb))
@@ -184,21 +192,41 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 			}
 		}
 	}
+	if p.row != best.a && p.row != best.b {
+		p.cutRowEdges()
+	}
+	for _, v := range axes {
+		if v == best.a || v == best.b || p.parts[v] != nil {
+			continue
+		}
+		if lo, hi := loop.Interior(v, []loop.Stmt{r}); lo < hi && lo+v.Extent-hi > 0 && lo+v.Extent-hi <= mostEdges {
+			p.parts[v] = atEdges(lo, hi, v.Extent)
+		}
+	}
 	// The outer axis of the tile comes before the inner one, so that what a row
 	// of the tile shares is loaded once.
 	p.order(r, best.a, best.b)
 	p.stream()
 }
 
-// streamed is how many vectors of a row a task of a row-major product works on,
-// so that it reads and writes runs of memory and not single lines of many rows.
-const streamed = 16
+// A task of a row-major product works on a run of each row, so that it reads and
+// writes runs of memory and not single lines of many rows: as many vectors as
+// keep the operand that passes by near, within these bounds.
+const leastRun, mostRun = 8, 96
 
 // stream cuts the lanes' axis of a row-major contraction into pieces, and moves
 // what runs inside of a piece behind the other axes.
 func (p *prepared) stream() {
 	i := slices.Index(p.axes, p.row)
-	if p.row == nil || i < 0 || len(p.axes) < 2 || p.row.Extent < 2*streamed {
+	if p.row == nil || i < 0 || len(p.axes) < 2 {
+		return
+	}
+	steps := 1
+	for _, v := range p.body[0].(*loop.Reduce).Axes {
+		steps *= v.Extent
+	}
+	streamed := min(max(nearImages/(4*p.width*steps), leastRun), mostRun)
+	if p.row.Extent < 2*streamed {
 		return
 	}
 	v := p.row
@@ -208,6 +236,80 @@ func (p *prepared) stream() {
 		inner := p.axes[i+1]
 		p.axes = append(slices.Delete(p.axes, i+1, i+2), inner)
 	}
+}
+
+// hasRanges reports whether some range depends on an axis.
+func (p *prepared) hasRanges(v *loop.Var) bool {
+	found := false
+	walkStmts(p.body, func(s loop.Stmt) {
+		if r, ok := s.(*loop.Reduce); ok {
+			found = found || slices.ContainsFunc(r.Within, func(w loop.Range) bool { return w.Index.Uses(v) })
+		}
+	})
+	return found
+}
+
+// cutRowEdges cuts a row so that every vector of which some lanes are outside
+// of a range is a part of its own.
+func (p *prepared) cutRowEdges() {
+	if p.row != nil && p.hasRanges(p.row) {
+		p.parts[p.row] = p.rowParts(1)
+	}
+}
+
+// rowParts gives those parts, in tiles of a size.
+func (p *prepared) rowParts(size int) []part {
+	v := p.row
+	lo, hi := loop.Interior(v, p.body)
+	if lo >= hi {
+		lo, hi = v.Extent, v.Extent
+	}
+	whole := p.cutOf(v)
+	valid := whole[len(whole)-1].valid // of the last vector
+	if valid != 0 {
+		hi = min(hi, v.Extent-1)
+		lo = min(lo, hi)
+	}
+	var list []part
+	constant := func(from, to int) {
+		for from < to {
+			n := min(size, to-from)
+			q := part{from: from, to: from + n, size: n}
+			if from+n == v.Extent && valid != 0 && n > 1 { // the last vector alone
+				n--
+				q.to, q.size = q.to-1, n
+			}
+			if q.to == v.Extent {
+				q.valid = valid
+			}
+			list = append(list, q)
+			from += n
+		}
+	}
+	constant(0, lo)
+	if lo < hi {
+		list = append(list, chunked([]part{{from: lo, to: hi, size: 1}}, size)...)
+	}
+	constant(hi, v.Extent)
+	return list
+}
+
+// mostEdges is the number of points of an axis, at both ends, that are written
+// out because some taps lie outside.
+const mostEdges = 6
+
+// atEdges cuts an axis into its edge points, one by one, and the rest.
+func atEdges(lo, hi, extent int) []part {
+	var list []part
+	for k := range extent {
+		switch {
+		case k < lo || k >= hi:
+			list = append(list, part{from: k, to: k + 1, size: 1})
+		case k == lo:
+			list = append(list, part{from: lo, to: hi, size: 1})
+		}
+	}
+	return list
 }
 
 // tapsLast moves the axes of a reduction that its ranges depend on to the end:
@@ -249,7 +351,7 @@ func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
 		}
 		inner := r.Axes[len(r.Axes)-1]
 		for u := range a.Coef {
-			if u != v && (u != inner || u.Extent > mostUnrolled || p.isLane[u]) {
+			if u != v && !p.isLane[u] && (u != inner || u.Extent > mostUnrolled) {
 				return false
 			}
 		}
@@ -260,15 +362,18 @@ func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
 // cycles estimates one step of the reduction for a tile of sa by sb points.
 // Where the innermost axis is written out, its steps share the loads of
 // neighbouring points.
-func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
-	loads, held := 0.0, 0
+func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
+	loads, lines, held := 0.0, 0.0, 0
 	steps := 1
 	if inner.Extent <= mostUnrolled {
 		steps = inner.Extent
 	}
 	for _, t := range terms {
 		usesA, usesB := a != nil && t.Uses(a), b != nil && t.Uses(b)
-		count := distinct(t, inner, steps, a, sa, b, sb)
+		count := distinct(t, 1, inner, steps, a, sa, b, sb)
+		if isVector(t) {
+			lines += float64(distinct(t, lineFloats, inner, steps, a, sa, b, sb)) / float64(steps)
+		}
 		loads += float64(count) / float64(steps)
 		switch {
 		case usesA && !usesB && steps > 1 && count < sa*steps: // kept for the next step
@@ -287,12 +392,22 @@ func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (
 	if points+held > m.registers {
 		return 0, false
 	}
-	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency), true
+	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency) + 0.03*loads + 0.25*lines, true
 }
 
-// distinct counts the elements that a load reads at all points of a tile in a
-// number of steps of the innermost axis.
-func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
+// isFar reports whether neighbours along an axis are more than a few pixels
+// apart in memory.
+func isFar(t *loop.Expr, v *loop.Var) bool {
+	at, ok := t.Args[0].ToAffine()
+	return !ok || magnitude(at.Coef[v]) > 128
+}
+
+// lineFloats is the number of elements in a cache line.
+const lineFloats = 16
+
+// distinct counts the pieces of memory, of so many elements, that a load reads
+// at all points of a tile in a number of steps of the innermost axis.
+func distinct(t *loop.Expr, piece int, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
 	at, ok := t.Args[0].ToAffine()
 	if !ok {
 		return sa * sb * steps
@@ -308,7 +423,7 @@ func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *
 				if b != nil {
 					position += at.Coef[b] * j
 				}
-				seen[position] = true
+				seen[position/piece] = true
 			}
 		}
 	}
@@ -319,6 +434,9 @@ func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *
 // its ends, the points there are emitted one tile at a time, with what lies
 // outside left out.
 func (p *prepared) tiled(r *loop.Reduce, v *loop.Var, size int) []part {
+	if v == p.row && p.hasRanges(v) {
+		return p.rowParts(size)
+	}
 	if list, ok := p.parts[v]; ok {
 		return chunked(list, size)
 	}
