@@ -31,7 +31,11 @@ var arrows = map[string][]string{
 	"codegen/cpu":       {"ir"},
 	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/cpu", "runtime"},
 	"runtime":           {},
-	"data":              {"runtime", "golang.org/x/image"},
+	"runtime/cuda":      {"runtime"},
+	"runtime/cuda/dl":   {"runtime/cuda", "github.com/ebitengine/purego"},
+	// For tests of any implementation of the driver's interface, one in another module too.
+	"runtime/cuda/cudatest": {"runtime/cuda", "github.com/ebitengine/purego"},
+	"data":                  {"runtime", "golang.org/x/image"},
 }
 
 // TestArrows keeps the folders' dependencies pointing one way.
