@@ -10,7 +10,9 @@ import "time"
 // computed in that order.
 type Executor interface {
 	// Feed gives the arrays for the inputs of a phase's next pass, in the order
-	// of phase.Inputs. They are written before Start and not touched after it.
+	// of phase.Inputs. They are written before Start and not touched after it,
+	// and keep what they hold. A phase has one list of arrays or several, which
+	// take turns.
 	Feed(phase *Phase) ([]Tensor, error)
 	// Start computes a pass on what was fed and on the program's Rate, Iteration
 	// and Seed as they stand. It may return before the pass is over.

@@ -29,6 +29,7 @@ type Executor struct {
 	phases   []*phase
 	pending  []*slot   // of training passes that were started, whose loss was not taken
 	finished []float32 // losses of passes whose slots are in use again
+	timing   []Event   // that note the time, made when they are first needed
 	stepwise bool
 }
 
@@ -509,6 +510,9 @@ func (e *Executor) Close() error {
 				}
 			}
 		}
+	}
+	for _, event := range e.timing {
+		note(e.gpu.DestroyEvent(event))
 	}
 	if e.arena != 0 {
 		note(e.gpu.Free(e.arena))

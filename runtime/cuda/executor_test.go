@@ -438,7 +438,11 @@ func TestNoLibraries(t *testing.T) {
 	}
 	fake := cudatest.New(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	check(t, os.Remove(filepath.Join(fake.Folder, cudatest.CompilerLibrary)))
+	library, err := os.ReadFile(filepath.Join(fake.Folder, cudatest.DriverLibrary))
+	check(t, err)
+	alone := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(alone, cudatest.DriverLibrary), library, 0o777))
+	t.Setenv(dl.PathVariable, alone)
 	_, err = cuda.Open(&n.Program, n.network, libraries)
 	var absent *cuda.MissingError
 	if err == nil {

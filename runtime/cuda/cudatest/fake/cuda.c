@@ -49,6 +49,7 @@ static int fails(const char *call) {
 // ---- handles: small numbers, so that records are the same in every run
 
 #define MOST 4096
+#define LARGE (16 << 20) // bytes: of more, only so many are touched
 struct allocation { char *at; size_t bytes; int host; };
 static struct allocation allocations[MOST];
 static int allocated;
@@ -76,7 +77,7 @@ static const char *where(uint64_t address) {
 static char *reserve(size_t bytes, int host) {
     if (allocated == MOST) return NULL;
     char *at = malloc(bytes ? bytes : 1);
-    memset(at, host ? 0 : 0xCD, bytes);
+    memset(at, host ? 0 : 0xCD, bytes < LARGE ? bytes : LARGE);
     allocations[allocated++] = (struct allocation){at, bytes, host};
     return at;
 }
@@ -138,7 +139,7 @@ static void perform(struct operation *o) {
     switch (o->kind) {
     case UPLOAD: memcpy((void *)(uintptr_t)o->to, o->from, o->bytes); break;
     case DOWNLOAD: memcpy(o->host, (void *)(uintptr_t)o->source, o->bytes); break;
-    case COPY: memcpy((void *)(uintptr_t)o->to, (void *)(uintptr_t)o->source, o->bytes); clock_ms += 0.125f; break;
+    case COPY: memcpy((void *)(uintptr_t)o->to, (void *)(uintptr_t)o->source, o->bytes < LARGE ? o->bytes : LARGE); clock_ms += 0.125f; break;
     case FILL: memset((void *)(uintptr_t)o->to, o->value, o->bytes); break;
     case KERNEL: run_kernel(o); break;
     }
