@@ -108,8 +108,12 @@ func OpenConfigured(config DataConfig, notices io.Writer) (*Dataset, error) {
 }
 
 // Open reads a data set: a known name, a name below $NETC_DATA, or a folder. A
-// known name that is found nowhere gives a MissingError.
+// known name that is found nowhere gives a MissingError; noise, which belongs to
+// a network, an error.
 func Open(source string) (*Dataset, error) {
+	if source == NoiseName {
+		return nil, errNoise
+	}
 	isName := source == filepath.Base(source) && source != "." && source != ".."
 	if isName {
 		for _, folder := range DataFolders(source) {
@@ -134,7 +138,7 @@ func Open(source string) (*Dataset, error) {
 		}
 		names = append(names, known.name)
 	}
-	return nil, fmt.Errorf("data source %s: no such folder, and not one of the known names %s%s: --data DIR names a folder with %s", source, strings.Join(names, ", "), didYouMean(source, names), formats())
+	return nil, fmt.Errorf("data source %s: no such folder, and not one of the known names %s%s: --data DIR names a folder with %s", source, strings.Join(names, ", "), didYouMean(source, append(names, NoiseName)), formats())
 }
 
 func isFolder(path string) bool {

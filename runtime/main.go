@@ -92,7 +92,7 @@ func command(ctx context.Context, choice Choice, args []string, stdout, stderr i
 	i.flags.BoolVar(&i.quiet, "quiet", false, "print no progress")
 	i.flags.IntVar(&i.threads, "threads", 0, "`number` of threads (default all cores)")
 	i.flags.Int64Var(&i.seed, "seed", 1, "`number` that all randomness comes from")
-	i.flags.StringVar(&i.data, "data", "", "data `source`: a known name or a folder")
+	i.flags.StringVar(&i.data, "data", "", "data `source`: a known name, a folder, or noise (random images, for timing and smoke tests)")
 	i.flags.StringVar(&i.weights, "weights", "", "weights `file` (.safetensors, .npz) or run folder")
 	i.flags.StringVar(&i.device, "device", cpu, "`name` of the device: "+wordList(choice.devices()))
 	i.flags.StringVar(&i.isa, "isa", "", "instruction set, one `name` of "+wordList(allISAs)+" (default the best here)")
@@ -215,6 +215,10 @@ func closeExecutor(e Executor, err *error) {
 func (i *invocation) dataset(program *Program, phase *Phase) (*Dataset, error) {
 	if len(phase.Inputs) == 0 {
 		return nil, nil
+	}
+	if program.Config.Data.Source == NoiseName {
+		fmt.Fprintln(i.progress, "note: the images and labels are random: they serve to measure speed, nothing can be learnt from them")
+		return noise(phase), nil
 	}
 	return OpenConfigured(program.Config.Data, i.progress)
 }

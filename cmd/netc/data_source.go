@@ -21,7 +21,7 @@ const (
 
 // dataFlag chooses the data set.
 type dataFlag struct {
-	Data string `placeholder:"SOURCE" help:"Data set: a known name or a folder, instead of the run file's."`
+	Data string `placeholder:"SOURCE" help:"Data set: a known name, a folder, or noise (random images, for timing and smoke tests), instead of the run file's."`
 }
 
 // prepare finds the data set that a program will open, and generates digits

@@ -106,6 +106,41 @@ func TestWork(t *testing.T) {
 	}
 }
 
+// TestWorkOfParts: the kernels of one node share its multiply-adds, and count
+// of its result what each of them stores.
+func TestWorkOfParts(t *testing.T) {
+	net := filepath.Join(t.TempDir(), "strided.net")
+	const text = `net Strided
+data = input [4, 10, 9]
+label = input [] i32
+a = Convolution(data) { num_output: 3  kernel_size: 3  weight_filler: xavier }
+b = Convolution(a) { num_output: 5  kernel_size: 3  stride: 2  pad: 1  weight_filler: xavier }
+ip = InnerProduct(b) { num_output: 10  weight_filler: xavier }
+loss = SoftmaxWithLoss(ip, label)
+`
+	if err := os.WriteFile(net, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	// The gradient of a, [64, 3, 8, 7], from that of b, [64, 5, 4, 4], by 3x3 taps.
+	parts, multiplyAdds, stored := 0, 0, 0
+	const gradient, weights = 64 * 5 * 4 * 4 * 4, 5 * 3 * 9 * 4
+	for name, l := range launches(t, net, sgd, "train", compiler.Options{}) {
+		if regexp.MustCompile(`^trainADPart[1-4]$`).MatchString(name) {
+			parts++
+			multiplyAdds += l.multiplyAdds
+			stored += l.bytes - gradient - weights
+		}
+	}
+	if want := 64 * 5 * 4 * 4 * 3 * 9; parts != 4 || multiplyAdds != want {
+		t.Errorf("%d kernels with %d multiply-adds, want 4 with %d", parts, multiplyAdds, want)
+	}
+	// A kernel with one tap of an axis reads a third of the weights along it: the
+	// phases have 1 or 2 taps, so 1, 2, 2 and 4 of 9: all of them together.
+	if want := 64*3*8*7*4 - (4-1)*weights; stored != want {
+		t.Errorf("the parts store %d bytes together, want %d", stored, want)
+	}
+}
+
 // TestPasses looks at the updates that are not fused with a gradient: without
 // optimization, with clipped gradients, and with accumulated ones.
 func TestPasses(t *testing.T) {

@@ -336,34 +336,62 @@ func (c *checker) end() error {
 
 // elementwise returns an error unless the nests of a node never load an element
 // of operand that they have stored result over. Kernels run one after the
-// other, so a kernel before the one that stores may load anything. Inside that
-// one, iterations run in any order: each element is stored by one iteration,
-// and loaded by no other and not after the store.
+// other, so a kernel before the first that stores may load anything. Inside one
+// that stores, iterations run in any order: each element is stored by one
+// iteration, and loaded by no other and not after the store. Several kernels may
+// store parts of the result, as long as no element is in two of them: then each
+// loads only what none before it has stored.
 func (c *checker) elementwise(n *ir.Node, operand, result *ir.Value) error {
-	isStored := false
+	if operand.Type.Lanes != result.Type.Lanes {
+		return fmt.Errorf("%s and %s lie differently", operand.Name, result.Name)
+	}
+	var parts []storeOver
 	for _, nest := range c.nests(n) {
-		if isStored && slices.Contains(nest.Loads(), operand) {
-			return fmt.Errorf("a later kernel of the node reads it")
-		}
 		if !slices.Contains(nest.Stores(), result) {
+			if len(parts) > 0 && slices.Contains(nest.Loads(), operand) {
+				return fmt.Errorf("a later kernel of the node reads it")
+			}
 			continue
 		}
-		if isStored {
-			return fmt.Errorf("two kernels of the node store %s", result.Name)
-		}
-		isStored = true
 		walk := storeOver{operand: operand, result: result, scope: slices.Clone(nest.Axes)}
 		if err := walk.findStore(nest.Body); err != nil {
 			return err
 		}
+		for _, before := range parts {
+			if !apart(before.index, walk.index) {
+				return fmt.Errorf("two kernels of the node may store one element of %s", result.Name)
+			}
+		}
 		if err := walk.loads(nest.Body); err != nil {
 			return err
 		}
+		parts = append(parts, walk)
 	}
-	if !isStored {
+	if len(parts) == 0 {
 		return fmt.Errorf("no kernel is known to store %s", result.Name)
 	}
 	return nil
+}
+
+// apart reports whether two indices, linear in their loops, never agree: along
+// some axis they leave different remainders by a number that divides all steps
+// of both.
+func apart(x, y []loop.Affine) bool {
+	for axis := range x {
+		step := 0
+		for _, at := range []loop.Affine{x[axis], y[axis]} {
+			for _, k := range at.Coef {
+				for k != 0 {
+					step, k = k, step%k
+				}
+			}
+		}
+		distance := x[axis].Const - y[axis].Const
+		if step == 0 && distance != 0 || step != 0 && distance%step != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // storeOver compares the place that a nest stores to with those it loads from,
@@ -372,6 +400,7 @@ type storeOver struct {
 	operand, result *ir.Value
 	scope           []*loop.Var // the loops around the statement
 	at              *loop.Affine
+	index           []loop.Affine // at, along each axis of the result
 	isStored        bool
 }
 
@@ -400,6 +429,13 @@ func (s *storeOver) findStore(body []loop.Stmt) error {
 				return fmt.Errorf("two iterations may store one element")
 			}
 			s.at = &at
+			for _, e := range statement.Index {
+				along, ok := e.ToAffine()
+				if !ok {
+					return fmt.Errorf("the place of the store is not linear in the loops")
+				}
+				s.index = append(s.index, along)
+			}
 		}
 	}
 	return nil

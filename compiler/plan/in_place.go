@@ -9,32 +9,34 @@ import (
 // lies, because no element of the operand is needed after the element of the
 // result at the same place was stored:
 //
-//   - the node is one nest, and it stores the result in one place;
+//   - each nest of the node stores the result, in one place;
 //   - no two iterations of a loop inside a point store the same element;
 //   - each load of the operand has the index of that store, which is affine in
 //     the loop variables, comes no later than it in the order of the statements,
 //     and is not part of a reduction.
 //
-// Different points of a nest store different elements, so no point can see
-// what another has stored.
+// Different points store different elements, those of different nests too, so
+// no point can see what another has stored.
 func InPlace(n *ir.Node, operand, result *ir.Value, nests Nests) bool {
-	if !operand.Type.Equal(result.Type) {
+	if !operand.Type.Equal(result.Type) || operand.Type.Lanes != result.Type.Lanes {
 		return false
 	}
 	list := nests(n)
-	if len(list) != 1 {
-		return false
+	for _, nest := range list {
+		store, count := findStore(nest.Body, result)
+		if count != 1 {
+			return false
+		}
+		axes := map[*loop.Var]bool{}
+		for _, v := range nest.Axes {
+			axes[v] = true
+		}
+		scan := inPlaceScan{operand: operand, store: store, axes: axes}
+		if !scan.body(nest.Body) || !scan.stored {
+			return false
+		}
 	}
-	store, count := findStore(list[0].Body, result)
-	if count != 1 {
-		return false
-	}
-	axes := map[*loop.Var]bool{}
-	for _, v := range list[0].Axes {
-		axes[v] = true
-	}
-	scan := inPlaceScan{operand: operand, store: store, axes: axes}
-	return scan.body(list[0].Body) && scan.stored
+	return len(list) > 0
 }
 
 // findStore returns the last store to a value, and how many there are.

@@ -23,6 +23,18 @@ func TestInPlace(t *testing.T) {
 		return func(body ...loop.Stmt) []*loop.Nest { return []*loop.Nest{{Axes: axes, Body: body}} }
 	}
 	points := over(i, j)
+	// Two kernels that store rows 2 half + first and 2 half + second; that those
+	// differ is what an operator promises of its nests, and the checker proves.
+	half := loop.Axis("half", 2)
+	row := func(k int) []*loop.Expr {
+		return []*loop.Expr{loop.Plus(loop.Times(loop.R(half), loop.I(2)), loop.I(k)), ij[1]}
+	}
+	halves := func(first, second int) (list []*loop.Nest) {
+		for _, k := range []int{first, second} {
+			list = append(list, over(half, j)(&loop.Store{Value: y, Index: row(k), Of: load(row(k)[0], row(k)[1])})...)
+		}
+		return list
+	}
 	for _, c := range []struct {
 		name    string
 		nests   []*loop.Nest
@@ -43,6 +55,11 @@ func TestInPlace(t *testing.T) {
 		{"stored twice", points(store(y, here), store(y, here)), false, false},
 		{"two kernels", append(points(store(z, here)), points(store(y, here))...), false, true},
 		{"a kernel after the store", append(points(store(y, here)), points(store(z, here))...), false, false},
+		{"each of two kernels its rows", halves(0, 1), true, true},
+		{"each of two kernels all rows", halves(0, 0), true, false},
+		{"a kernel that reads the other's rows", append(halves(0, 1)[:1], over(half, j)(
+			&loop.Store{Value: y, Index: row(1), Of: load(loop.I(0), ij[1])})...), false, false},
+		{"two kernels, one of which stores no part of it", append(halves(0, 1), points(store(z, load(ij[1], ij[0])))...), false, false},
 		{"inside a loop over a row", over(i)(&loop.For{Axis: j, Body: []loop.Stmt{store(y, here)}}), true, true},
 		{"a loop that stores one element again", points(&loop.For{Axis: k, Body: []loop.Stmt{store(y, here)}}), false, false},
 		{"the row again after the loop", over(i)(&loop.For{Axis: j, Body: []loop.Stmt{store(y, here)}}, &loop.For{Axis: j, Body: []loop.Stmt{store(z, here)}}), false, false},

@@ -205,39 +205,23 @@ func (c *ConvGradData) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 // Loops gathers, for each pixel, from the windows that cover it. The channels
 // are the innermost reduction, so that what depends on the taps alone (which
 // windows reach the pixel) is decided outside of it.
+//
+// With a stride, a pixel meets only every so many taps, the same ones for all
+// pixels a stride apart: each such class of pixels has a nest of its own, which
+// reduces over just those taps. Where that would be too many nests, one nest
+// asks of each tap whether it meets the pixel.
 func (c *ConvGradData) Loops(n *ir.Node) []*loop.Nest {
-	dy, w, out := n.In[0], n.In[1], n.Out[0]
-	perGroup := w.Type.Shape[0] / c.Group
-	axes := loop.Axes(out.Type.Shape, "n", "c", "y", "x")
-	taps := []*loop.Var{loop.Axis("r", w.Type.Shape[2]), loop.Axis("s", w.Type.Shape[3]), loop.Axis("k", perGroup)}
-	r, s, k := loop.R(taps[0]), loop.R(taps[1]), loop.R(taps[2])
-	channel := loop.R(axes[1])
-	if c.Group > 1 {
-		inputs := loop.I(w.Type.Shape[1])
-		k = loop.Plus(loop.Times(loop.Over(channel, inputs), loop.I(perGroup)), k)
-		channel = loop.Remainder(channel, inputs)
+	w, out := n.In[1].Type.Shape, n.Out[0].Type.Shape
+	if min(c.Stride[0], out[2])*min(c.Stride[1], out[3]) > mostPhases {
+		return []*loop.Nest{c.asking(n)}
 	}
-	var within []loop.Range
-	var where *loop.Expr
-	position := func(a int, y, r *loop.Expr) *loop.Expr {
-		// y = position*stride + r*dilation - pad
-		reached := loop.Minus(loop.Plus(y, loop.I(c.Pad[a])), loop.Times(r, loop.I(c.Dilation[a])))
-		within = append(within, loop.Range{Index: reached, Extent: (dy.Type.Shape[2+a]-1)*c.Stride[a] + 1})
-		if c.Stride[a] > 1 {
-			where = loop.Both(where, loop.Compare(loop.Eq, loop.Remainder(reached, loop.I(c.Stride[a])), loop.I(0)))
+	var nests []*loop.Nest
+	for _, y := range c.window().phases(0, out[2], w[2]) {
+		for _, x := range c.window().phases(1, out[3], w[3]) {
+			nests = append(nests, c.phaseNest(n, y, x))
 		}
-		return loop.Over(reached, loop.I(c.Stride[a]))
 	}
-	py := position(0, loop.R(axes[2]), r)
-	px := position(1, loop.R(axes[3]), s)
-	sum := &loop.Var{Name: "sum"}
-	return []*loop.Nest{{Axes: axes, Body: []loop.Stmt{
-		&loop.Reduce{
-			Var: sum, Kind: loop.Sum, Axes: taps, Within: within, Where: where,
-			Of: loop.Times(loop.At(dy, loop.R(axes[0]), k, py, px), loop.At(w, k, channel, r, s)),
-		},
-		&loop.Store{Value: out, Index: loop.Refs(axes...), Of: loop.R(sum)},
-	}}}
+	return nests
 }
 
 // ConvGradWeight is the gradient of Conv with respect to its weights: images

@@ -36,10 +36,11 @@ type composer struct {
 	stored   []*ir.Value
 	anchor   *ir.Node
 	after    map[*ir.Value]bool // the anchor's results and what depends on them
-	computed int                // elements of body values written out as expressions so far
+	computed int                // elements of body values written out as expressions so far, in this nest
+	overfull bool               // some nest would compute more than mostComputed
 }
 
-// mostComputed bounds what one group writes out: an expression that uses its
+// mostComputed bounds what one kernel writes out: an expression that uses its
 // operand twice doubles with every such operand below it, and a kernel that
 // repeats so much work is worse than a store.
 const mostComputed = 1000
@@ -47,6 +48,7 @@ const mostComputed = 1000
 // element writes out an element of a node of the body. at gives an operand's.
 func (c *composer) element(n *ir.Node, index []*loop.Expr, at func(v *ir.Value, index []*loop.Expr) *loop.Expr) *loop.Expr {
 	c.computed++
+	c.overfull = c.overfull || c.computed > mostComputed
 	return n.Op.(Elementwise).Element(n, index, func(operand int, i []*loop.Expr) *loop.Expr {
 		if c.computed > mostComputed {
 			return loop.At(n.In[operand], i...) // check refuses the group
@@ -82,6 +84,7 @@ func compose(body []*ir.Node, stored []*ir.Value) ([]*loop.Nest, error) {
 			return nil, fmt.Errorf("%s has no loops", c.anchor.Op.Mnemonic())
 		}
 		for _, nest := range o.Loops(c.anchor) {
+			c.computed = 0
 			fused := &loop.Nest{Axes: nest.Axes, Body: c.epilogues(c.prologues(nest.Body), body)}
 			if len(fused.Stores()) > 0 { // a piece of a split that nothing reads needs no kernel
 				nests = append(nests, fused)
@@ -329,7 +332,7 @@ func dropUnusedLets(stmts []loop.Stmt) []loop.Stmt {
 // check makes sure that the nests store every result once and load nothing
 // that exists only inside the group, nor a result before its nest is done.
 func (c *composer) check(body []*ir.Node, nests []*loop.Nest) error {
-	if c.computed > mostComputed {
+	if c.overfull {
 		return fmt.Errorf("the group would compute more than %d elements at a point", mostComputed)
 	}
 	inside := map[*ir.Value]bool{}

@@ -64,6 +64,9 @@ func window(r *rand.Rand) (w op.MaxPool, image ir.Type) {
 func filter(r *rand.Rand) (c op.Conv, image, weight, out ir.Type) {
 	for {
 		c = op.Conv{Stride: pair(r, 1, 3), Pad: pair(r, 0, 2), Dilation: pair(r, 1, 2), Group: between(r, 1, 3)}
+		if r.IntN(4) == 0 {
+			c.Stride = pair(r, 3, 5) // more phases than a nest for each
+		}
 		weight = ir.Float(c.Group*between(r, 1, 2), between(r, 1, 2), between(r, 1, 3), between(r, 1, 3))
 		image = ir.Float(between(r, 1, 2), weight.Shape[1]*c.Group, between(r, 1, 7), between(r, 1, 7))
 		if outs, err := c.Infer(one(image, weight)); err == nil {
@@ -204,6 +207,10 @@ var trials = map[string]func(r *rand.Rand) trial{
 	},
 	"one_hot": func(r *rand.Rand) trial {
 		return trial{op: &op.OneHot{Classes: between(r, 1, 4)}, in: one(ir.Int(shape(r, between(r, 0, 3))...))}
+	},
+	"relayout": func(r *rand.Rand) trial {
+		s := shape(r, between(r, 1, 4))
+		return trial{op: &op.Relayout{Lanes: between(r, 0, len(s))}, in: one(ir.Float(s...))}
 	},
 	"reshape": func(r *rand.Rand) trial {
 		// Factors grouped in two ways give two shapes of one size.
