@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"codegen/vector":    {"ir", "codegen/asm"},
 	"codegen/describe":  {"ir", "compiler", "codegen/cpu"},
 	"codegen/cuda":      {"ir", "compiler", "codegen/cpu", "codegen/describe"},
-	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/describe", "codegen/vector", "runtime"},
+	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/cuda", "codegen/describe", "codegen/vector", "runtime"},
 	"models":            {},
 	"runtime":           {},
 	"runtime/cuda":      {"runtime"},

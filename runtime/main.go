@@ -276,15 +276,15 @@ func (i *invocation) train(args []string) (err error) {
 			return err
 		}
 	}
-	if options.Data, err = i.dataset(program, &program.Train); err != nil {
-		return err
-	}
 	options.Pool = NewPool(i.threads)
 	defer options.Pool.Close()
 	if options.Executor, err = i.executor(program, options.Pool); err != nil {
 		return err
 	}
 	defer closeExecutor(options.Executor, &err)
+	if options.Data, err = i.dataset(program, &program.Train); err != nil {
+		return err
+	}
 	options.NewFolder = func() (string, error) { return i.newRun(out, program, options) }
 	result, err := Train(i.ctx, program, options)
 	if err != nil {

@@ -54,9 +54,9 @@ func (b *buildCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	module, err := gopkg.Emit(unit, filepath.Base(s.path))
+	module, err := b.Network.emit(unit, s)
 	if err != nil {
-		return &compiler.BugError{Pass: "emit", Cause: err.Error(), Reproducer: graphs(unit)}
+		return err
 	}
 	folder := b.Out
 	if folder == "" {
