@@ -104,7 +104,7 @@ static int function_count;
 static char *modules[MOST];
 static int module_count;
 
-struct operation { int kind; CUdeviceptr to; const void *from; void *host; CUdeviceptr source; size_t bytes; int value; struct function *function; uint64_t args[PARAMETERS]; unsigned threads; };
+struct operation { int kind; CUdeviceptr to; const void *from; void *host; CUdeviceptr source; size_t bytes; int value; struct function *function; uint64_t args[PARAMETERS]; unsigned threads, grid[3], block[3]; };
 enum { UPLOAD, DOWNLOAD, COPY, FILL, KERNEL };
 struct graph { struct operation list[1024]; int count; };
 static struct graph *graphs[MOST];
@@ -115,6 +115,46 @@ static struct graph *capturing[MOST]; // by stream
 static int stream_count, event_count;
 static float event_times[MOST];
 static float clock_ms;
+
+// ---- kernels of an emulation
+
+// emulate runs a kernel in another program, where FAKE_CUDA_EMULATION names a
+// folder with one, "device", that takes a job and an image of memory, and with
+// a "table" of kernels: a line "name arguments", then a line "bytes written"
+// for each argument. Other kernels do nothing.
+static void emulate(struct operation *o) {
+    const unsigned *grid = o->grid, *block = o->block;
+    const char *folder = getenv("FAKE_CUDA_EMULATION");
+    if (!folder) return;
+    char path[4096], job[8192], name[160];
+    int arguments, bytes, written, length = 0;
+    snprintf(path, sizeof path, "%s/table", folder);
+    FILE *table = fopen(path, "r");
+    if (!table) abort();
+    struct allocation *memory = o->function->parameters ? find(o->args[0]) : NULL;
+    while (fscanf(table, "%159s %d", name, &arguments) == 2) {
+        int found = !strcmp(name, o->function->name);
+        if (found && memory)
+            length = snprintf(job, sizeof job, "%zu 1 1\n%s %u %u %u %u %u %u 1 %d\n", memory->bytes, name, grid[0], grid[1], grid[2], block[0], block[1], block[2], arguments);
+        for (int i = 0; i < arguments; i++) {
+            if (fscanf(table, "%d %d", &bytes, &written) != 2) abort();
+            if (found && memory) length += snprintf(job + length, sizeof job - length, "%d %d %d argument%d\n", (int)(o->args[i] - (uint64_t)(uintptr_t)memory->at), bytes, written, i);
+        }
+    }
+    fclose(table);
+    if (!length) return;
+    snprintf(path, sizeof path, "%s/job", folder);
+    FILE *file = fopen(path, "w");
+    if (!file || fputs(job, file) < 0 || fclose(file)) abort();
+    snprintf(path, sizeof path, "%s/memory", folder);
+    file = fopen(path, "w");
+    if (!file || fwrite(memory->at, 1, memory->bytes, file) != memory->bytes || fclose(file)) abort();
+    snprintf(path, sizeof path, "cd '%s' && ./device job memory", folder);
+    if (system(path)) abort();
+    snprintf(path, sizeof path, "%s/memory", folder);
+    file = fopen(path, "r");
+    if (!file || fread(memory->at, 1, memory->bytes, file) != memory->bytes || fclose(file)) abort();
+}
 
 // ---- kernels that the fake can run, by name
 
@@ -132,7 +172,7 @@ static void run_kernel(struct operation *o) {
     } else if (!strcmp(name, "increase")) { // out += in
         float *out = (float *)(uintptr_t)a[0], *in = (float *)(uintptr_t)a[1];
         for (unsigned i = 0; i < o->threads; i++) out[i] += in[i];
-    }
+    } else emulate(o);
 }
 
 static void perform(struct operation *o) {
@@ -188,16 +228,20 @@ CUresult cuModuleLoadDataEx(uint64_t *m, const void *image, unsigned n, void *op
     return 0;
 }
 CUresult cuModuleUnload(uint64_t m) { CALL(" %d", (int)m); return 0; }
+// declaration gives the place behind "name(" in a source.
+static const char *declaration(const char *source, const char *name) {
+    size_t length = strlen(name);
+    for (const char *at = source; (at = strstr(at, name)); at += length)
+        if (at > source && (at[-1] == ' ' || at[-1] == '\n') && at[length] == '(') return at + length + 1;
+    return NULL;
+}
 CUresult cuModuleGetFunction(uint64_t *f, uint64_t m, const char *name) {
     CALL(" %d %s", (int)m, name);
     if (m < 1 || m > (uint64_t)module_count) return INVALID_HANDLE;
-    char head[160];
-    snprintf(head, sizeof head, " %s(", name);
-    const char *at = strstr(modules[m - 1], head); // a kernel's declaration says how many parameters it has
+    const char *at = declaration(modules[m - 1], name); // says how many parameters it has
     if (!at) return NOT_FOUND;
     struct function *found = &functions[function_count++];
     snprintf(found->name, sizeof found->name, "%s", name);
-    at += strlen(head);
     found->parameters = *at == ')' ? 0 : 1;
     found->shared = 48 << 10;
     for (; *at && *at != ')'; at++) found->parameters += *at == ',';
@@ -217,8 +261,8 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, uint64_t f, int thr
 }
 
 // start takes a kernel's arguments as cuLaunchKernel does: before it returns.
-static CUresult start(struct function *f, unsigned threads, uint64_t stream, void **params) {
-    struct operation o = {.kind = KERNEL, .function = f, .threads = threads};
+static CUresult start(struct function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, uint64_t stream, void **params) {
+    struct operation o = {.kind = KERNEL, .function = f, .threads = gx * gy * gz * bx * by * bz, .grid = {gx, gy, gz}, .block = {bx, by, bz}};
     text(" (");
     for (int i = 0; i < f->parameters; i++) {
         memcpy(&o.args[i], params[i], 8);
@@ -232,7 +276,7 @@ CUresult cuLaunchKernel(uint64_t f, unsigned gx, unsigned gy, unsigned gz, unsig
     int code = fails(__func__);
     if (!code && shared > (unsigned)functions[f - 1].shared) code = INVALID_VALUE;
     if (code) { text("\n"); return code; }
-    return start(&functions[f - 1], gx * gy * gz * bx * by * bz, s, params);
+    return start(&functions[f - 1], gx, gy, gz, bx, by, bz, s, params);
 }
 struct attribute { int id; char pad[4]; unsigned cluster[3]; char rest[52]; };
 struct config { unsigned grid[3], block[3], shared; uint64_t stream; struct attribute *attributes; unsigned count; };
@@ -242,7 +286,7 @@ CUresult cuLaunchKernelEx(const struct config *c, uint64_t f, void **params, voi
     for (unsigned i = 0; i < c->count; i++) text(" attribute %d: %u %u %u", c->attributes[i].id, c->attributes[i].cluster[0], c->attributes[i].cluster[1], c->attributes[i].cluster[2]);
     int code = fails(__func__);
     if (code) { text("\n"); return code; }
-    return start(&functions[f - 1], c->grid[0] * c->block[0], c->stream, params);
+    return start(&functions[f - 1], c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1], c->block[2], c->stream, params);
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *m, size_t bytes) { CALL(" %zu", bytes); char *p = reserve(bytes, 0); *m = (uint64_t)(uintptr_t)p; return p ? 0 : 2; }
