@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"netc/codegen/cuda"
 	"netc/codegen/gopkg"
 	"netc/compiler"
 	"netc/ir"
@@ -89,7 +90,7 @@ const longModel = 24
 
 // stages compiles a model and gives what golden/MODEL holds, in the order of
 // the compiler: source, graphs after lowering, after differentiation and
-// update, after fusion and ordering, the memory plan, the program.
+// update, after fusion and ordering, the memory plan, the program, the GPU kernels.
 func stages(t *testing.T, net string) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
@@ -136,6 +137,11 @@ func stages(t *testing.T, net string) map[string][]byte {
 		for _, name := range files {
 			out[order[name]+name+".txt"] = module.Files[name]
 		}
+		kernels, err := cuda.Emit(unit, filepath.Base(net))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out["10."+module.Name+".cu"] = []byte(kernels.Source)
 	}
 	return out
 }

@@ -54,12 +54,18 @@ type gpu struct {
 // newGPU emits and compiles the program of a unit.
 func newGPU(t *testing.T, u *compiler.Unit) *gpu {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("compiles C++; not run with -short")
-	}
 	program, err := cuda.Emit(u, u.Name+".net")
 	if err != nil {
 		t.Fatal(err)
+	}
+	return newGPUOf(t, u, program)
+}
+
+// newGPUOf compiles a program of a unit.
+func newGPUOf(t *testing.T, u *compiler.Unit, program *cuda.Program) *gpu {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compiles C++; not run with -short")
 	}
 	var launches []cuda.Launch
 	for _, p := range program.Phases {

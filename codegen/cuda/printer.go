@@ -27,18 +27,27 @@ type printer struct {
 	vars    map[*loop.Var]string
 	quads   map[*ir.Value]string // arrays of four that hold a tensor's elements at the thread's place
 	here    *loop.Var            // the variable that is this place
+	plain   bool                 // no comment, and names that do not say what for
 }
 
-func newPrinter(name string, k *compiler.Kernel, offsets map[*ir.Value]int, helpers map[string]bool) *printer {
+func newPrinter(name string, plain bool, k *compiler.Kernel, offsets map[*ir.Value]int, helpers map[string]bool) *printer {
 	p := &printer{
-		name: name, kernel: k, offsets: offsets, helpers: helpers, scope: cpu.NewScope(reserved...),
+		name: name, plain: plain, kernel: k, offsets: offsets, helpers: helpers, scope: cpu.NewScope(reserved...),
 		args: argumentsOf(k.Nest), names: map[*ir.Value]string{}, vars: map[*loop.Var]string{},
 	}
 	p.scope.Take(name)
 	for _, a := range p.args {
-		p.names[a.value] = p.scope.Take(cpu.Identifier(a.value.Name))
+		p.names[a.value] = p.scope.Take(p.identifier(a.value.Name))
 	}
 	return p
+}
+
+// identifier is the name wanted for something that the user's network names.
+func (p *printer) identifier(name string) string {
+	if p.plain {
+		return "x"
+	}
+	return cpu.Identifier(name)
 }
 
 // printf writes a line; one that ends in "{" opens a block and one that begins
@@ -67,6 +76,9 @@ func (p *printer) open(launch string, grid, block [3]int) {
 		}
 	}
 	for _, line := range describe.Doc(p.name, p.kernel, values, launch) {
+		if p.plain {
+			break
+		}
 		p.printf("%s", strings.TrimRight("// "+comment(strings.ReplaceAll(line, "\t", "  ")), " "))
 	}
 	threads := block[0] * block[1] * block[2]
@@ -181,7 +193,7 @@ func (p *printer) let(s *loop.Let) {
 }
 
 // variable is the identifier wanted for a scalar.
-func (p *printer) variable(v *loop.Var) string { return cpu.Identifier(v.Name) }
+func (p *printer) variable(v *loop.Var) string { return p.identifier(v.Name) }
 
 func (p *printer) declare(v *loop.Var, of *loop.Expr) {
 	p.vars[v] = p.scope.Take(p.variable(v))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"netc/codegen/cpu"
 	"netc/ir"
 	"netc/ir/loop"
 )
@@ -150,14 +149,16 @@ func usesPlace(code *loop.Code, quads map[*ir.Value]string) bool {
 
 // printCopy prints the copy of a value into a parameter or state at the end of
 // a step.
-func printCopy(name string, w ir.Write) printed {
+func printCopy(name string, plain bool, w ir.Write) printed {
 	count := w.Target.Type.Shape.Count()
 	const size = 256
 	grid, block := [3]int{ceil(count, size), 1, 1}, [3]int{size, 1, 1}
 	var b strings.Builder
-	fmt.Fprintf(&b, "// %s stores %s into %s %s at the end of the step.\n", name, comment(w.Value.Name), comment(w.Target.Name), w.Target.Type)
-	fmt.Fprintf(&b, "//   one thread for each element: %d blocks of %d\n", grid[0], size)
-	fmt.Fprintf(&b, "extern \"C\" __global__ void __launch_bounds__(%d)\n%s(%s* __restrict__ to, const %[3]s* __restrict__ from)\n{\n", size, cpu.Identifier(name), cType(w.Target))
+	if !plain {
+		fmt.Fprintf(&b, "// %s stores %s into %s %s at the end of the step.\n", name, comment(w.Value.Name), comment(w.Target.Name), w.Target.Type)
+		fmt.Fprintf(&b, "//   one thread for each element: %d blocks of %d\n", grid[0], size)
+	}
+	fmt.Fprintf(&b, "extern \"C\" __global__ void __launch_bounds__(%d)\n%s(%s* __restrict__ to, const %[3]s* __restrict__ from)\n{\n", size, name, cType(w.Target))
 	fmt.Fprintf(&b, "    const int i = blockIdx.x*%d + threadIdx.x;\n    if (i < %d) to[i] = from[i];\n}\n", size, count)
 	return printed{name: name, text: b.String(), grid: grid, block: block}
 }

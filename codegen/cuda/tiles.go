@@ -35,37 +35,47 @@ var tileShapes = []tile{
 	{rows: 64, columns: 16, depth: 32, rowsEach: 4, columnsEach: 4},
 }
 
-// fullGPU is the number of threads that keeps a large GPU busy: 132
-// multiprocessors with 512 threads each. Splits and tiles are chosen for it and
-// for no device in particular, so that the sums are added in the same order
-// everywhere.
-const fullGPU = 132 * 512
+// What the estimate of a tile's time assumes of a large GPU. No device is asked:
+// the sums are added in the same order on all of them.
+const (
+	fullGPU          = 132 * 512 // threads that keep it busy
+	multiplyAddsAtIt = 2e7       // a microsecond, with the widest squares
+	bytesAtIt        = 2e6       // a microsecond, of partial sums
+	launchTime       = 2.0       // microseconds, of the second kernel
+	stepTime         = 0.4       // microseconds, that a block waits for its loads
+)
 
 // mostSplits bounds how often the partial sums are written and read again.
 const mostSplits = 64
 
-// tileFor takes the cheapest tile. Its cost is the padded work, more for small
-// squares, which load more for each multiplication, divided by the part of the
-// GPU that it keeps busy, and the traffic of the partial sums.
+// microseconds estimates how long a contraction takes: the padded work, slower
+// for small squares, which load more for each multiplication, and where the GPU
+// is not full; the loads that each step of a block waits for; the partial sums.
+func (t tile) microseconds(rows, columns, terms, batch int) float64 {
+	blocks := ceil(rows, t.rows) * ceil(columns, t.columns) * batch * t.splits
+	busy := min(1, float64(blocks*t.threads())/fullGPU)
+	square := float64(t.rowsEach*t.columnsEach) / float64(t.rowsEach+t.columnsEach) // 2 to 4
+	padded := float64(blocks*t.rows*t.columns) * float64(t.termsEach)
+	waves := float64(ceil(blocks*t.threads(), 2*fullGPU))
+	time := padded/(multiplyAddsAtIt*busy*square/(square+1.5)) + waves*stepTime*float64(t.termsEach/t.depth)
+	if t.splits > 1 {
+		time += launchTime + float64(rows*columns*batch)*float64(8*t.splits)/bytesAtIt
+	}
+	return time
+}
+
+// tileFor takes the fastest tile by that estimate.
 func tileFor(c *contraction) tile {
 	rows, columns, terms, batch := points(c.rows), points(c.columns), points(c.inner), points(c.batch)
 	best, least := tile{}, 0.0
 	for _, t := range tileShapes {
-		blocks := ceil(rows, t.rows) * ceil(columns, t.columns) * batch
 		for splits := 1; splits <= mostSplits; splits *= 2 {
 			if splits > 1 && (terms/splits < 4*t.depth || batch*splits > 65535) {
 				break
 			}
 			t.splits, t.termsEach = splits, ceil(ceil(terms, splits), t.depth)*t.depth
-			t.splits = ceil(terms, t.termsEach)
-			square := float64(t.rowsEach*t.columnsEach) / float64(t.rowsEach+t.columnsEach) // 2 to 4
-			efficiency := square / (square + 1.5)
-			busy := min(1, float64(blocks*t.splits*t.threads())/fullGPU)
-			padded := float64(blocks) * float64(t.rows*t.columns) * float64(t.termsEach*t.splits)
-			cost := padded / (efficiency * busy)
-			if t.splits > 1 {
-				cost += float64(rows*columns*batch) * float64(20*t.splits) / min(1, float64(rows*columns*batch)/fullGPU)
-			}
+			t.splits = ceil(terms, t.termsEach) // rounding up to the depth may leave fewer
+			cost := t.microseconds(rows, columns, terms, batch)
 			if best.rows == 0 || cost < least*0.98 {
 				best, least = t, cost
 			}
@@ -112,7 +122,11 @@ func (p *printer) partialTiles(c *contraction, t tile) printed {
 	}
 	p.args = append([]argument{{nil, "scratch", 4 * rows * columns * points(c.batch) * t.splits, true}}, read...)
 	p.open(fmt.Sprintf("%s, %d parts of %d terms: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", c.text(t), t.splits, t.termsEach, t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
-	p.printf("const int batch = blockIdx.z/%[1]d, split = blockIdx.z%%%[1]d;", t.splits)
+	if points(c.batch) == 1 {
+		p.printf("const int split = blockIdx.z;")
+	} else {
+		p.printf("const int batch = blockIdx.z/%[1]d, split = blockIdx.z%%%[1]d;", t.splits)
+	}
 	from := fmt.Sprintf("split*%d", t.termsEach)
 	to := fmt.Sprintf("%s(%s + %d, %d)", p.helper("smaller"), from, t.termsEach, points(c.inner))
 	sums := p.tileSums(c, t, "batch", from, to)
@@ -144,7 +158,13 @@ func (p *printer) gather(c *contraction, t tile) printed {
 	index := p.scope.Take("i")
 	p.printf("const int %s = blockIdx.x*%d + threadIdx.x;", index, size)
 	p.printf("if (%s >= %d) return;", index, count)
-	p.printf("const int column = %[1]s%%%[2]d, row = %[1]s/%[2]d%%%[3]d, batch = %[1]s/%[4]d;", index, columns, rows, columns*rows)
+	before := ""
+	if batch == 1 {
+		p.printf("const int column = %[1]s%%%[2]d, row = %[1]s/%[2]d;", index, columns)
+	} else {
+		p.printf("const int column = %[1]s%%%[2]d, row = %[1]s/%[2]d%%%[3]d, batch = %[1]s/%[4]d;", index, columns, rows, columns*rows)
+		before = fmt.Sprintf("batch*%d + ", t.splits)
+	}
 	p.decode(c.batch, "batch")
 	p.decode(c.rows, "row")
 	p.decode(c.columns, "column")
@@ -152,7 +172,7 @@ func (p *printer) gather(c *contraction, t tile) printed {
 	p.vars[c.reduce.Var] = sum
 	p.printf("float %s = 0.0f;", sum)
 	p.printf("for (int split = 0; split < %d; split++) {", t.splits)
-	p.printf("%s += partial[((batch*%d + split)*%d + row)*%d + column];", sum, t.splits, rows, columns)
+	p.printf("%s += partial[((%ssplit)*%d + row)*%d + column];", sum, before, rows, columns)
 	p.printf("}")
 	p.statements(c.rest)
 	return p.done(grid, block)

@@ -58,8 +58,54 @@ const size_t guard_bytes = size_t(64) << 20;
 
 enum class State { ready, barrier, shuffle, done };
 
+// Context is where a fiber that does not run goes on. On amd64 a switch saves
+// the registers that a call must keep; elsewhere the C library does it, with a
+// system call each time.
+#if defined(__x86_64__)
+using Context = void *; // the stack pointer
+extern "C" void netc_switch(Context *from, Context to);
+asm(R"(
+.text
+netc_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+)");
+inline void switch_to(Context &from, Context &to) { netc_switch(&from, to); }
+inline void start_at(Context &c, void (*entry)(), char *stack, size_t bytes)
+{
+    void **top = (void **)(stack + bytes) - 2; // entry sees the stack as after a call
+    top[0] = (void *)entry;
+    top[1] = nullptr;
+    c = top - 6;
+}
+#else
+using Context = ucontext_t;
+inline void switch_to(Context &from, Context &to) { swapcontext(&from, &to); }
+inline void start_at(Context &c, void (*entry)(), char *stack, size_t bytes)
+{
+    getcontext(&c);
+    c.uc_stack.ss_sp = stack;
+    c.uc_stack.ss_size = bytes;
+    c.uc_link = nullptr;
+    makecontext(&c, entry, 0);
+}
+#endif
+
 struct Fiber {
-    ucontext_t context;
+    Context context;
     State state;
     unsigned posted[4]; // what the thread gives to a shuffle or a product of its warp
 };
@@ -76,7 +122,7 @@ inline const char *kernel = "";
 inline std::vector<Buffer> buffers;
 inline std::vector<Fiber> fibers;
 inline std::vector<char *> stacks;
-inline ucontext_t scheduler;
+inline Context scheduler;
 inline int current = -1; // the running thread; -1 when threads are plain calls
 inline void (*body)(void **);
 inline void **arguments;
@@ -131,14 +177,14 @@ inline void wait(State s)
     if (current < 0) fail("a kernel without barriers waits at one");
     Fiber &f = fibers[current];
     f.state = s;
-    swapcontext(&f.context, &scheduler);
+    switch_to(f.context, scheduler);
 }
 
 inline void run_fiber()
 {
     body(arguments);
     fibers[current].state = State::done;
-    swapcontext(&fibers[current].context, &scheduler);
+    switch_to(fibers[current].context, scheduler);
 }
 
 // order_of is the order in which the threads of a block run: forwards,
@@ -160,7 +206,8 @@ extern "C" char __stop_netc_shared[] __attribute__((weak));
 
 inline void poison(char *from, size_t bytes)
 {
-    for (size_t i = 0; i + 4 <= bytes; i += 4) memcpy(from + i, &nan_bits, 4);
+    for (size_t i = 0; i + 4 <= bytes && i < 4096; i += 4) memcpy(from + i, &nan_bits, 4);
+    for (size_t done = 4096; done < bytes; done *= 2) memcpy(from + done, from, std::min(done, bytes - done));
 }
 
 // run_warp runs the threads of a warp until all are at a barrier or at their end.
@@ -174,7 +221,7 @@ inline void run_warp(int warp, const std::vector<int> &order)
             if (f.state == State::ready) {
                 current = t;
                 set_thread(t);
-                swapcontext(&scheduler, &f.context);
+                switch_to(scheduler, f.context);
             }
             waiting += f.state == State::shuffle;
         }
@@ -207,11 +254,7 @@ inline void run_block(const std::vector<int> &order, bool waits)
     for (int t = 0; t < count; t++) {
         Fiber &f = fibers[t];
         f.state = State::ready;
-        getcontext(&f.context);
-        f.context.uc_stack.ss_sp = stacks[t];
-        f.context.uc_stack.ss_size = stack_bytes;
-        f.context.uc_link = &scheduler;
-        makecontext(&f.context, (void (*)())run_fiber, 0);
+        start_at(f.context, run_fiber, stacks[t], stack_bytes);
     }
     // Each warp runs as far as it can by itself, so that warps are as far apart
     // as a GPU could let them be.
