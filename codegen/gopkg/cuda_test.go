@@ -1,3 +1,5 @@
+//go:build linux && !nocuda
+
 package gopkg_test
 
 import (

@@ -30,7 +30,6 @@ type state struct {
 	pinned      unsafe.Pointer
 	graph       cuda.Graph
 	exec        cuda.Exec
-	nodes       int
 }
 
 func (s *state) floats() []float32 { return unsafe.Slice((*float32)(s.pinned), 16) }

@@ -16,6 +16,9 @@ import (
 func NVIDIAFolder(t testing.TB, pattern string) string {
 	t.Helper()
 	roots := filepath.SplitList(os.Getenv("NETC_CUDA_PATH"))
+	if library := os.Getenv("NETC_NVRTC"); library != "" { // where CI has installed it
+		roots = append(roots, filepath.Dir(library))
+	}
 	toolkits, _ := filepath.Glob("/usr/local/cuda*") // the pattern is well-formed
 	roots = append(roots, toolkits...)
 	if said, err := exec.Command("python3", "-c", "import nvidia; print('\\n'.join(nvidia.__path__))").Output(); err == nil {

@@ -140,9 +140,8 @@ func entries(table any) []entry {
 	return list
 }
 
-// call is a symbol as documentation names the function: without its version.
-func (e entry) call() string { return callName(e.symbol) }
-
+// callName is a symbol as documentation names the function: without its
+// version.
 func callName(symbol string) string {
 	for _, version := range []string{"_v2", "_v3"} {
 		symbol = strings.TrimSuffix(symbol, version)
