@@ -53,7 +53,7 @@ func TestArrows(t *testing.T) {
 		}
 		if d.IsDir() {
 			switch name := d.Name(); {
-			case path != "." && strings.HasPrefix(name, "."), name == "golden", name == "build", name == "runs", name == "oracle", name == "testdata":
+			case path != "." && strings.HasPrefix(name, "."), name == "golden", name == "build", name == "runs", name == "oracle", name == "gorgonia", name == "testdata":
 				return fs.SkipDir
 			}
 			return nil

@@ -60,7 +60,7 @@ var steps = []step{
 		return err
 	}},
 	{"cuDeviceGet 1", func(d cuda.Driver, s *state) (err error) { s.device, err = d.Device(1); return err }},
-	{"cuDeviceGetName 255 1", func(d cuda.Driver, s *state) error {
+	{"cuDeviceGetName 256 1", func(d cuda.Driver, s *state) error {
 		name, err := d.DeviceName(s.device)
 		if err == nil {
 			expect(s, "name", name, "Fake GPU 1")
@@ -197,14 +197,19 @@ func Symbols() []string {
 	return list
 }
 
-// Conformance checks a Driver call by call: what arrives in the library, what
-// comes back, and, each call failing once, what the error says.
+// Conformance checks a Driver that opens its library when it is asked to.
 func Conformance(t *testing.T, open func() (cuda.Driver, error)) {
 	fake := New(t)
 	d, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
+	ConformanceOf(t, fake, d)
+}
+
+// ConformanceOf checks a Driver call by call: what arrives in the library, what
+// comes back, and, each call failing once, what the error says.
+func ConformanceOf(t *testing.T, fake *Fake, d cuda.Driver) {
 	fake.Machine(2, 12040, 9, 0)
 	s := &state{t: t}
 	for _, one := range steps {

@@ -112,18 +112,39 @@ func New(t *testing.T) *Fake {
 		}
 	}
 	t.Setenv("NETC_CUDA_PATH", f.Folder)
-	driver, compiler := handles[DriverLibrary], handles[CompilerLibrary]
+	compiler := handles[CompilerLibrary]
+	f.control(handles[DriverLibrary])
+	purego.RegisterLibFunc(&f.FailCompiler, compiler, "fake_fail")
+	purego.RegisterLibFunc(&f.CompilerVersion, compiler, "fake_compiler")
+	purego.RegisterLibFunc(&f.compilerRecord, compiler, "fake_record")
+	purego.RegisterLibFunc(&f.compilerClear, compiler, "fake_clear")
+	return f
+}
+
+// Linked takes control of the stand-in for libcuda that this program was linked
+// with. It skips the test of a program that was linked with another.
+func Linked(t *testing.T) *Fake {
+	t.Helper()
+	handle, err := purego.Dlopen(DriverLibrary, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := purego.Dlsym(handle, "fake_machine"); err != nil {
+		t.Skip("this program is linked with a real driver")
+	}
+	f := &Fake{}
+	f.control(handle)
+	return f
+}
+
+// control finds the functions by which tests steer the driver's library.
+func (f *Fake) control(driver uintptr) {
 	purego.RegisterLibFunc(&f.Machine, driver, "fake_machine")
 	purego.RegisterLibFunc(&f.Fail, driver, "fake_fail")
 	purego.RegisterLibFunc(&f.Busy, driver, "fake_busy")
 	purego.RegisterLibFunc(&f.Live, driver, "fake_live")
 	purego.RegisterLibFunc(&f.driverRecord, driver, "fake_record")
 	purego.RegisterLibFunc(&f.driverClear, driver, "fake_clear")
-	purego.RegisterLibFunc(&f.FailCompiler, compiler, "fake_fail")
-	purego.RegisterLibFunc(&f.CompilerVersion, compiler, "fake_compiler")
-	purego.RegisterLibFunc(&f.compilerRecord, compiler, "fake_record")
-	purego.RegisterLibFunc(&f.compilerClear, compiler, "fake_clear")
-	return f
 }
 
 // Calls gives the driver's calls since the last time, one a line, and ends

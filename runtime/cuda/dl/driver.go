@@ -71,8 +71,9 @@ func (d *driver) Device(n int) (device cuda.Device, err error) {
 }
 
 func (d *driver) DeviceName(device cuda.Device) (string, error) {
-	name := make([]byte, 256)
-	err := d.check("cuDeviceGetName", d.calls.DeviceGetName(&name[0], int32(len(name)-1), device))
+	const most = 256
+	name := make([]byte, most+1) // ends in a zero whatever the driver writes
+	err := d.check("cuDeviceGetName", d.calls.DeviceGetName(&name[0], most, device))
 	return text(&name[0]), err
 }
 
