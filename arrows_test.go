@@ -14,34 +14,36 @@ import (
 // modules from outside. A folder takes the rules of its nearest listed parent.
 // Tests may import anything of the project. "*" allows everything.
 var arrows = map[string][]string{
-	"":                     {"embed"},
-	"cmd":                  {"*"},
-	"spec":                 {"spec", "github.com/alecthomas/participle/v2", "github.com/BurntSushi/toml"},
-	"spec/diag":            {},
-	"ir":                   {},
-	"ir/loop":              {"ir"},
-	"ir/op":                {"ir", "ir/loop"},
-	"ir/eval":              {"ir", "ir/loop", "ir/op"},
-	"ir/example":           {"ir", "ir/op", "ir/eval"},
-	"compiler":             {"spec", "ir", "compiler"},
-	"compiler/layer":       {"spec", "ir"},
-	"compiler/pass":        {"ir", "compiler/plan"}, // the order is judged by the memory it needs
-	"compiler/plan":        {"ir"},
-	"compiler/schedule":    {"ir"},
-	"codegen/cpu":          {"ir"},
-	"codegen/asm":          {"codegen/asm"},
-	"codegen/vector":       {"ir", "codegen/asm"},
-	"codegen/describe":     {"ir", "compiler", "codegen/cpu"},
-	"codegen/cuda":         {"ir", "compiler", "codegen/cpu", "codegen/describe"},
+	"":                  {"embed"},
+	"cmd":               {"*"},
+	"spec":              {"spec", "github.com/alecthomas/participle/v2", "github.com/BurntSushi/toml"},
+	"spec/diag":         {},
+	"ir":                {},
+	"ir/loop":           {"ir"},
+	"ir/op":             {"ir", "ir/loop"},
+	"ir/eval":           {"ir", "ir/loop", "ir/op"},
+	"ir/example":        {"ir", "ir/op", "ir/eval"},
+	"compiler":          {"spec", "ir", "compiler"},
+	"compiler/layer":    {"spec", "ir"},
+	"compiler/pass":     {"ir", "compiler/plan"}, // the order is judged by the memory it needs
+	"compiler/plan":     {"ir"},
+	"compiler/schedule": {"ir"},
+	"codegen/cpu":       {"ir"},
+	"codegen/asm":       {"codegen/asm"},
+	"codegen/vector":    {"ir", "codegen/asm"},
+	"codegen/describe":  {"ir", "compiler", "codegen/cpu"},
+	"codegen/cuda":      {"ir", "compiler", "codegen/cpu", "codegen/describe"},
+	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/cuda", "codegen/describe", "codegen/vector", "runtime"},
+	"models":            {},
+	"runtime":           {},
+	"data":              {"runtime", "golang.org/x/image"},
+	"bench":             {}, // it measures what users run: the command line and emitted programs
+
 	"codegen/cuda/emulate": {"codegen/cuda"},
-	"codegen/gopkg":        {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/cuda", "codegen/describe", "codegen/vector", "runtime"},
-	"models":               {},
-	"runtime":              {},
 	"runtime/cuda":         {"runtime"},
 	"runtime/cuda/dl":      {"runtime/cuda", "github.com/ebitengine/purego"},
 	// For tests of any implementation of the driver's interface, one in another module too.
 	"runtime/cuda/cudatest": {"runtime/cuda", "github.com/ebitengine/purego"},
-	"data":                  {"runtime", "golang.org/x/image"},
 }
 
 // TestArrows keeps the folders' dependencies pointing one way.
