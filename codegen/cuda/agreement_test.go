@@ -171,6 +171,55 @@ func TestOperatorsAgree(t *testing.T) {
 	}
 }
 
+// TestTensorCoresAgree runs contractions in tf32 and bf16. The bounds are their
+// roundings of the operands, 2^-11 and 2^-8 relative, of terms of both signs.
+func TestTensorCoresAgree(t *testing.T) {
+	for precision, bound := range map[string]float64{"tf32": 0x1p-11, "bf16": 0x1p-8} {
+		g := ir.New("tensorcores", "test")
+		feeds := map[string]*eval.Tensor{}
+		for number, e := range larger() {
+			if _, ok := e.Op.(op.Contraction); !ok {
+				continue
+			}
+			x := e.Instance(t, uint64(number))
+			var in []*ir.Value
+			for _, v := range x.Node.In {
+				name := fmt.Sprintf("e%d.%s", number, v.Name)
+				in = append(in, g.AddInput(name, v.Type))
+				feeds[name] = x.Feeds[v.Name]
+			}
+			g.Outputs = append(g.Outputs, g.Must(e.Op, fmt.Sprintf("e%d.out", number), nil, in...))
+		}
+		want, err := eval.Run(g, feeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := unitOf(t, g)
+		unit.Run.Device.Precision = precision
+		device := newGPU(t, unit)
+		for _, v := range g.Inputs {
+			device.set("test", v, feeds[v.Name].Data)
+		}
+		device.run("test", 2)
+		for _, v := range g.Outputs {
+			got, scale, rounded := device.get("test", v), 0.0, false
+			for _, x := range want[v.Name].Data {
+				scale = max(scale, math.Abs(x))
+			}
+			for i, x := range want[v.Name].Data {
+				rounded = rounded || math.Abs(got[i]-x) > 1e-6*scale
+				if !(math.Abs(got[i]-x) <= bound*scale) {
+					t.Errorf("%s: %s (%s)[%d] is %v, the reference gives %v", precision, v.Name, v.Def.Op.Mnemonic(), i, got[i], x)
+					break
+				}
+			}
+			if !rounded && v.Def.In[0].Type.Shape[0] > 1 {
+				t.Errorf("%s: %s is as exact as in float32", precision, v.Name)
+			}
+		}
+	}
+}
+
 // larger has shapes that use every way of mapping a nest to threads: tiles of
 // several sizes with edges, split sums, teams of a warp and of a block, four
 // elements a thread.

@@ -59,6 +59,46 @@ __device__ __forceinline__ void store4(int* to, const int from[4])
     *(int4*)to = make_int4(from[0], from[1], from[2], from[3]);
 }
 `},
+	{"toTF32", nil, `#ifndef NETC_EMULATION // which has its own
+// toTF32 rounds to 10 bits of mantissa.
+__device__ __forceinline__ float toTF32(float x)
+{
+    unsigned bits;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+    return __uint_as_float(bits);
+}
+#endif
+`},
+	{"toBF16", nil, `#ifndef NETC_EMULATION // which has its own
+// toBF16 rounds two numbers to 7 bits of mantissa, the first in the low half.
+__device__ __forceinline__ unsigned toBF16(float low, float high)
+{
+    unsigned both;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+    return both;
+}
+#endif
+`},
+	{"multiplyTF32", nil, `#ifndef NETC_EMULATION // which has its own
+// multiplyTF32 has the warp add a 16x8 by 8x8 product to its sums.
+__device__ __forceinline__ void multiplyTF32(float sum[4], const unsigned a[4], const unsigned b[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
+`},
+	{"multiplyBF16", nil, `#ifndef NETC_EMULATION // which has its own
+// multiplyBF16 has the warp add a 16x16 by 16x8 product to its sums.
+__device__ __forceinline__ void multiplyBF16(float sum[4], const unsigned a[4], const unsigned b[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
+`},
 	{"warpSum", nil, `// warpSum adds the 32 numbers of a warp, always in the same tree; every thread
 // gets the sum.
 __device__ __forceinline__ float warpSum(float x)

@@ -143,4 +143,11 @@ func TestNVRTC(t *testing.T) {
 		}
 		n.check(t, name, program.Source)
 	}
+	for _, precision := range []string{"tf32", "bf16"} {
+		program, err := cuda.Emit(compileModel(t, "mlp", compiler.Options{}, "device.precision="+precision), "mlp.net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.check(t, "mlp_"+precision, program.Source)
+	}
 }

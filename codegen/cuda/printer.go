@@ -15,24 +15,25 @@ import (
 
 // printer prints one kernel.
 type printer struct {
-	out     strings.Builder
-	indent  int
-	name    string
-	kernel  *compiler.Kernel
-	offsets map[*ir.Value]int
-	helpers map[string]bool
-	scope   *cpu.Scope
-	args    []argument
-	names   map[*ir.Value]string
-	vars    map[*loop.Var]string
-	quads   map[*ir.Value]string // arrays of four that hold a tensor's elements at the thread's place
-	here    *loop.Var            // the variable that is this place
-	plain   bool                 // no comment, and names that do not say what for
+	out       strings.Builder
+	indent    int
+	name      string
+	kernel    *compiler.Kernel
+	offsets   map[*ir.Value]int
+	helpers   map[string]bool
+	scope     *cpu.Scope
+	args      []argument
+	names     map[*ir.Value]string
+	vars      map[*loop.Var]string
+	quads     map[*ir.Value]string // arrays of four that hold a tensor's elements at the thread's place
+	here      *loop.Var            // the variable that is this place
+	plain     bool                 // no comment, and names that do not say what for
+	precision string               // of the contraction that is printed
 }
 
 func newPrinter(name string, plain bool, k *compiler.Kernel, offsets map[*ir.Value]int, helpers map[string]bool) *printer {
 	p := &printer{
-		name: name, plain: plain, kernel: k, offsets: offsets, helpers: helpers, scope: cpu.NewScope(reserved...),
+		name: name, plain: plain, kernel: k, offsets: offsets, helpers: helpers, scope: cpu.NewScope(reserved...), precision: float32Precision,
 		args: argumentsOf(k.Nest), names: map[*ir.Value]string{}, vars: map[*loop.Var]string{},
 	}
 	p.scope.Take(name)

@@ -68,7 +68,7 @@ type Arg struct {
 // without folders, for the header. An error is a fault of the emitter, or says
 // that a tensor is too large for it.
 func Emit(u *compiler.Unit, source string) (*Program, error) {
-	e := &emitter{names: cpu.NewScope(reserved...), scratch: align(u.Arena.Size), helpers: map[string]bool{}, known: map[string]*function{}}
+	e := &emitter{names: cpu.NewScope(reserved...), scratch: align(u.Arena.Size), helpers: map[string]bool{}, known: map[string]*function{}, precision: u.Run.Device.Precision}
 	program := &Program{Name: u.Name}
 	for _, p := range u.Phases {
 		phase, err := e.phase(p)
@@ -95,8 +95,9 @@ func align(bytes int) int {
 
 type emitter struct {
 	names        *cpu.Scope
-	scratch      int // where the scratch begins
-	scratchBytes int // the most that a kernel needs
+	scratch      int    // where the scratch begins
+	scratchBytes int    // the most that a kernel needs
+	precision    string // of contractions
 	helpers      map[string]bool
 	functions    []*function
 	known        map[string]*function // by plain text
@@ -207,10 +208,12 @@ func (e *emitter) kernels(name string, plain bool, p *compiler.Phase, k *compile
 		if plain {
 			kernel = "kernel"
 		}
-		return newPrinter(kernel, plain, k, p.Plan.Offsets, e.helpers)
+		printer := newPrinter(kernel, plain, k, p.Plan.Offsets, e.helpers)
+		printer.precision = e.precision
+		return printer
 	}
 	if c := contractionOf(k.Nest); c != nil {
-		t := tileFor(c)
+		t := tileFor(c, e.precision)
 		if t.splits > 1 {
 			sums := name + "Sums"
 			if !plain {

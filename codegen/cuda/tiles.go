@@ -8,16 +8,32 @@ import (
 
 // tile is how a block of threads computes a contraction: rows x columns of the
 // result, depth terms at a time, each thread a square of side rowsEach x
-// columnsEach. With splits above 1 the terms are split over that many blocks,
-// whose sums a second kernel adds.
+// columnsEach, or with tensor cores each warp. With splits above 1 the terms are
+// split over that many blocks, whose sums a second kernel adds.
 type tile struct {
 	rows, columns, depth  int
 	rowsEach, columnsEach int
+	tensor                bool // with tensor cores
 	splits                int
 	termsEach             int // terms of one split, a multiple of depth
 }
 
-func (t tile) threads() int { return t.rows / t.rowsEach * (t.columns / t.columnsEach) }
+func (t tile) threads() int {
+	each := 1
+	if t.tensor {
+		each = warp
+	}
+	return t.rows / t.rowsEach * (t.columns / t.columnsEach) * each
+}
+
+// padding of the tiles in shared memory, so that the threads of a warp find
+// their elements in different banks.
+func (t tile) padding() int {
+	if t.tensor {
+		return 8
+	}
+	return 4
+}
 
 // tiles that a contraction may use. Accumulators a thread: 16 to 64.
 var tileShapes = []tile{
@@ -40,6 +56,7 @@ var tileShapes = []tile{
 const (
 	fullGPU          = 132 * 512 // threads that keep it busy
 	multiplyAddsAtIt = 2e7       // a microsecond, with the widest squares
+	tensorTimes      = 4         // how much faster tensor cores are, in tf32
 	bytesAtIt        = 2e6       // a microsecond, of partial sums
 	launchTime       = 2.0       // microseconds, of the second kernel
 	stepTime         = 0.4       // microseconds, that a block waits for its loads
@@ -55,20 +72,28 @@ func (t tile) microseconds(rows, columns, terms, batch int) float64 {
 	blocks := ceil(rows, t.rows) * ceil(columns, t.columns) * batch * t.splits
 	busy := min(1, float64(blocks*t.threads())/fullGPU)
 	square := float64(t.rowsEach*t.columnsEach) / float64(t.rowsEach+t.columnsEach) // 2 to 4
+	rate := multiplyAddsAtIt * square / (square + 1.5)
+	if t.tensor { // a warp's squares are 11 to 21
+		rate = tensorTimes * multiplyAddsAtIt * square / (square + 8)
+	}
 	padded := float64(blocks*t.rows*t.columns) * float64(t.termsEach)
 	waves := float64(ceil(blocks*t.threads(), 2*fullGPU))
-	time := padded/(multiplyAddsAtIt*busy*square/(square+1.5)) + waves*stepTime*float64(t.termsEach/t.depth)
+	time := padded/(rate*busy) + waves*stepTime*float64(t.termsEach/t.depth)
 	if t.splits > 1 {
 		time += launchTime + float64(rows*columns*batch)*float64(8*t.splits)/bytesAtIt
 	}
 	return time
 }
 
-// tileFor takes the fastest tile by that estimate.
-func tileFor(c *contraction) tile {
+// tileFor takes the fastest tile by that estimate, among those of a precision.
+func tileFor(c *contraction, precision string) tile {
 	rows, columns, terms, batch := points(c.rows), points(c.columns), points(c.inner), points(c.batch)
 	best, least := tile{}, 0.0
-	for _, t := range tileShapes {
+	shapes := tileShapes
+	if precision != float32Precision {
+		shapes = tensorShapes
+	}
+	for _, t := range shapes {
 		for splits := 1; splits <= mostSplits; splits *= 2 {
 			if splits > 1 && (terms/splits < 4*t.depth || batch*splits > 65535) {
 				break
@@ -84,8 +109,12 @@ func tileFor(c *contraction) tile {
 	return best
 }
 
-func (c *contraction) text(t tile) string {
-	return fmt.Sprintf("product of %d rows, %d columns and %d terms", points(c.rows), points(c.columns), points(c.inner))
+func (p *printer) text(c *contraction, t tile) string {
+	how := ""
+	if t.tensor {
+		how = " in " + p.precision
+	}
+	return fmt.Sprintf("product of %d rows, %d columns and %d terms%s", points(c.rows), points(c.columns), points(c.inner), how)
 }
 
 // launchOf gives the grid and block of a tiled kernel.
@@ -96,7 +125,7 @@ func launchOf(c *contraction, t tile) (grid, block [3]int) {
 // tiles prints the kernel that computes a contraction in one go.
 func (p *printer) tiles(c *contraction, t tile) printed {
 	grid, block := launchOf(c, t)
-	p.open(fmt.Sprintf("%s: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", c.text(t), t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
+	p.open(fmt.Sprintf("%s: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
 	sums := p.tileSums(c, t, "blockIdx.z", "0", fmt.Sprint(points(c.inner)))
 	p.eachSum(c, t, func(sum string) {
 		p.decode(c.rows, "row")
@@ -121,7 +150,7 @@ func (p *printer) partialTiles(c *contraction, t tile) printed {
 		}
 	}
 	p.args = append([]argument{{nil, "scratch", 4 * rows * columns * points(c.batch) * t.splits, true}}, read...)
-	p.open(fmt.Sprintf("%s, %d parts of %d terms: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", c.text(t), t.splits, t.termsEach, t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
+	p.open(fmt.Sprintf("%s, %d parts of %d terms: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.splits, t.termsEach, t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
 	if points(c.batch) == 1 {
 		p.printf("const int split = blockIdx.z;")
 	} else {
@@ -185,13 +214,21 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 	threads := t.threads()
 	across := t.columns / t.columnsEach
 	rowTile, columnTile := p.scope.Take("rowTile"), p.scope.Take("columnTile")
-	p.printf("__shared__ __align__(16) float %s[%d][%d], %s[%d][%d];", rowTile, t.depth, t.rows+4, columnTile, t.depth, t.columns+4)
-	p.printf("const int tx = threadIdx.x%%%[1]d, ty = threadIdx.x/%[1]d;", across)
+	p.printf("__shared__ __align__(16) float %s[%d][%d], %s[%d][%d];", rowTile, t.depth, t.rows+t.padding(), columnTile, t.depth, t.columns+t.padding())
+	if t.tensor {
+		p.printf("const int lane = threadIdx.x%%%d, tx = threadIdx.x/%[1]d%%%[2]d, ty = threadIdx.x/%[3]d;", warp, across, warp*across)
+	} else {
+		p.printf("const int tx = threadIdx.x%%%[1]d, ty = threadIdx.x/%[1]d;", across)
+	}
 	row0, column0 := p.scope.Take("row0"), p.scope.Take("column0")
 	p.printf("const int %s = blockIdx.y*%d, %s = blockIdx.x*%d;", row0, t.rows, column0, t.columns)
 	p.decode(c.batch, batch)
 	sum := p.scope.Take(p.variable(c.reduce.Var))
-	p.printf("float %s[%d][%d] = {};", sum, t.rowsEach, t.columnsEach)
+	if t.tensor {
+		p.printf("float %s[%d][%d][4] = {};", sum, t.rowsEach/fragmentRows, t.columnsEach/fragmentColumns)
+	} else {
+		p.printf("float %s[%d][%d] = {};", sum, t.rowsEach, t.columnsEach)
+	}
 	first, end := p.scope.Take("first"), to
 	if from != "0" {
 		end = p.scope.Take("end")
@@ -201,6 +238,18 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 	p.loadTile(c, c.a, c.rows, rowTile, "row", row0, first, end, t.rows, t.depth, threads)
 	p.loadTile(c, c.b, c.columns, columnTile, "column", column0, first, end, t.columns, t.depth, threads)
 	p.printf("__syncthreads();")
+	if t.tensor {
+		p.multiplyFragments(t, sum, rowTile, columnTile)
+	} else {
+		p.multiplySquares(t, sum, rowTile, columnTile)
+	}
+	p.printf("__syncthreads();")
+	p.printf("}")
+	return sum
+}
+
+// multiplySquares prints how each thread multiplies its part of the tiles.
+func (p *printer) multiplySquares(t tile, sum, rowTile, columnTile string) {
 	outer := p.scope
 	p.scope = outer.Child()
 	k, i, j, a, b := p.scope.Take("k"), p.scope.Take("i"), p.scope.Take("j"), p.scope.Take("a"), p.scope.Take("b")
@@ -215,9 +264,6 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 	p.printf("}")
 	p.printf("}")
 	p.scope = outer
-	p.printf("__syncthreads();")
-	p.printf("}")
-	return sum
 }
 
 func (p *printer) unrolled(v string, count int, statement string) {
@@ -257,7 +303,11 @@ func (p *printer) loadTile(c *contraction, o operand, axes []*loop.Var, to, word
 	}
 	p.printf("%s", assign)
 	p.printf("}")
-	p.printf("%s[%s][%s] = value;", to, across, along)
+	value := "value"
+	if p.precision == tf32Precision {
+		value = p.helper("toTF32") + "(value)"
+	}
+	p.printf("%s[%s][%s] = %s;", to, across, along, value)
 	p.printf("}")
 	p.scope = outer
 }
@@ -289,6 +339,10 @@ func (p *printer) innerIsNearer(o operand, axes, inner []*loop.Var) bool {
 
 // eachSum prints the loops over a thread's sums that lie in the matrix.
 func (p *printer) eachSum(c *contraction, t tile, body func(sum string), sums string) {
+	if t.tensor {
+		p.eachFragment(c, t, body, sums)
+		return
+	}
 	outer := p.scope
 	p.scope = outer.Child()
 	i, j := p.scope.Take("i"), p.scope.Take("j")

@@ -46,6 +46,8 @@ inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z,
 inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
 inline float __int_as_float(int bits) { float x; memcpy(&x, &bits, 4); return x; }
 inline int __float_as_int(float x) { int bits; memcpy(&bits, &x, 4); return bits; }
+inline float __uint_as_float(unsigned bits) { return __int_as_float((int)bits); }
+inline unsigned __float_as_uint(float x) { return (unsigned)__float_as_int(x); }
 
 static uint3 threadIdx, blockIdx, blockDim, gridDim;
 
@@ -107,7 +109,7 @@ inline void start_at(Context &c, void (*entry)(), char *stack, size_t bytes)
 struct Fiber {
     Context context;
     State state;
-    unsigned posted[4]; // what the thread gives to a shuffle or a product of its warp
+    unsigned posted[6]; // what the thread gives to a shuffle or a product of its warp
 };
 
 // A region of memory that a kernel may touch, between pages that it may not.
@@ -478,4 +480,64 @@ inline float __shfl_xor_sync(unsigned mask, float x, int distance)
         memcpy(&got, warp[(emulation::current % emulation::warp_size) ^ distance].posted, 4);
     });
     return got;
+}
+
+// Tensor cores: the operands' elements as the warp's threads hold them, by the
+// tables of the PTX ISA, and sums in float32.
+
+inline float toTF32(float x)
+{
+    unsigned bits = __float_as_uint(x);
+    if ((bits & 0x7f800000u) == 0x7f800000u) return x;
+    return __uint_as_float((bits + 0x1000u) & 0xffffe000u); // to nearest, ties away from 0
+}
+
+inline unsigned toBF16(float low, float high)
+{
+    unsigned words[2] = {__float_as_uint(low), __float_as_uint(high)};
+    for (unsigned &w : words) w = (w & 0x7fffffffu) > 0x7f800000u ? w >> 16 | 0x40u : (w + 0x7fffu + (w >> 16 & 1u)) >> 16; // ties to even
+    return words[0] | words[1] << 16;
+}
+
+namespace emulation {
+
+// multiply adds the product of a 16 x terms matrix, whose element (row, term) is
+// a(warp, row, term), and a terms x 8 matrix to the four sums of a thread.
+template <class A, class B>
+inline void multiply(float sum[4], const unsigned a_words[4], const unsigned b_words[2], int terms, A a, B b)
+{
+    unsigned words[6] = {a_words[0], a_words[1], a_words[2], a_words[3], b_words[0], b_words[1]};
+    exchange(words, 6, [&](const Fiber *warp) {
+        const int lane = current % warp_size;
+        for (int n = 0; n < 4; n++) {
+            const int row = lane / 4 + n / 2 * 8, column = lane % 4 * 2 + n % 2;
+            for (int term = 0; term < terms; term++) sum[n] += a(warp, row, term) * b(warp, term, column);
+        }
+    });
+}
+
+inline float half_word(unsigned word, int half) { return __uint_as_float(half ? word & 0xffff0000u : word << 16); }
+
+} // namespace emulation
+
+inline void multiplyTF32(float sum[4], const unsigned a[4], const unsigned b[2])
+{
+    for (int i = 0; i < 4; i++)
+        if (a[i] & 0x1fffu || b[i % 2] & 0x1fffu) emulation::fail("an operand is not in tf32");
+    emulation::multiply(
+        sum, a, b, 8,
+        [](const emulation::Fiber *warp, int row, int term) { return __uint_as_float(warp[row % 8 * 4 + term % 4].posted[row / 8 + term / 4 * 2]); },
+        [](const emulation::Fiber *warp, int term, int column) { return __uint_as_float(warp[column * 4 + term % 4].posted[4 + term / 4]); });
+}
+
+inline void multiplyBF16(float sum[4], const unsigned a[4], const unsigned b[2])
+{
+    emulation::multiply(
+        sum, a, b, 16,
+        [](const emulation::Fiber *warp, int row, int term) {
+            return emulation::half_word(warp[row % 8 * 4 + term % 8 / 2].posted[row / 8 + term / 8 * 2], term % 2);
+        },
+        [](const emulation::Fiber *warp, int term, int column) {
+            return emulation::half_word(warp[column * 4 + term % 8 / 2].posted[4 + term / 8], term % 2);
+        });
 }
