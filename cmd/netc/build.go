@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"netc/codegen/gopkg"
@@ -88,7 +89,7 @@ func resultOf(u *compiler.Unit, m *gopkg.Module, folder string) *buildResult {
 func (r *buildResult) print(c *console, m *gopkg.Module) {
 	var files, passes table
 	for _, f := range r.Files {
-		if filepath.Dir(f.Path) != "runtime" {
+		if !strings.HasPrefix(f.Path, "runtime/") {
 			files.row("  "+f.Path, plan.Bytes(f.Bytes))
 		}
 	}
