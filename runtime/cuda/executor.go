@@ -166,7 +166,8 @@ func (e *Executor) functions(launches []Launch) ([]Function, error) {
 			return nil, fmt.Errorf("kernel %s, which computes %s, needs %d bytes of shared memory in a block; %s has %d", l.Kernel, l.Layers, l.Shared, e.gpu.name, e.gpu.shared)
 		}
 		if l.Shared > always {
-			if err := e.gpu.SetFunctionAttribute(f, MaxDynamicShared, l.Shared); err != nil {
+			// Launches may share a kernel, and so the one leave that it has.
+			if err := e.gpu.SetFunctionAttribute(f, MaxDynamicShared, e.network.mostShared(l.Kernel)); err != nil {
 				return nil, of(err, l)
 			}
 		}

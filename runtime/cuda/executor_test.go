@@ -195,6 +195,27 @@ cuEventRecord 2 stream 1
 	}
 }
 
+// TestSharedKernel: a kernel of several launches is allowed the most that one
+// of them asks for, whatever their order.
+func TestSharedKernel(t *testing.T) {
+	n := newTiny()
+	more, less := n.network.Phases["train"][1], n.network.Phases["train"][1]
+	more.Shared, less.Shared = 90000, 50000
+	n.network.Phases["train"] = append(n.network.Phases["train"], more, less)
+	e, fake := open(t, n)
+	check(t, e.Close())
+	var set []string
+	for line := range strings.Lines(fake.Calls()) {
+		if strings.HasPrefix(line, "cuFuncSetAttribute") {
+			set = append(set, strings.TrimSpace(line))
+		}
+	}
+	const want = "cuFuncSetAttribute increase 8 90000"
+	if len(set) == 0 || slices.ContainsFunc(set, func(call string) bool { return call != want }) {
+		t.Errorf("shared memory is allowed by %q, want %q only", set, want)
+	}
+}
+
 // TestLossesComeLate: passes that are not over are not waited for, and a slot
 // that is used again keeps the loss of its last pass.
 func TestLossesComeLate(t *testing.T) {

@@ -91,6 +91,20 @@ func (p *Program) checkLaunch(l *Launch) error {
 	return nil
 }
 
+// mostShared is the most dynamic shared memory that any launch of a kernel asks
+// for, in bytes.
+func (p *Program) mostShared(kernel string) int {
+	most := 0
+	for _, launches := range p.Phases {
+		for i := range launches {
+			if launches[i].Kernel == kernel {
+				most = max(most, launches[i].Shared)
+			}
+		}
+	}
+	return most
+}
+
 // config is a launch's start as the driver takes it.
 func (l *Launch) config() Config {
 	narrow := func(v [3]int) [3]uint32 { return [3]uint32{uint32(v[0]), uint32(v[1]), uint32(v[2])} }
