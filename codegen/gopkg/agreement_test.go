@@ -447,7 +447,7 @@ func TestSolversAgree(t *testing.T) {
 	}
 }
 
-func compileModel(t *testing.T, net string, o compiler.Options, sets ...string) *compiler.Unit {
+func compileModel(t testing.TB, net string, o compiler.Options, sets ...string) *compiler.Unit {
 	t.Helper()
 	file, list := spec.Load(net)
 	if list.Errors() > 0 {
