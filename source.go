@@ -4,7 +4,7 @@ package netc
 
 import "embed"
 
-// Runtime holds the Go files of package runtime under "runtime/".
+// Runtime holds the Go and assembly files of package runtime under "runtime/".
 //
-//go:embed runtime/*.go
+//go:embed runtime/*.go runtime/*.s
 var Runtime embed.FS

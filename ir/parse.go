@@ -420,6 +420,13 @@ func (p *parser) typ() Type {
 		}
 		p.pos++
 		count *= d
+		if p.accept("/") {
+			if p.peek().text != strconv.Itoa(LaneBlock) || t.Lanes != 0 {
+				p.fail("one axis can be in lanes, of %d, not %q", LaneBlock, p.peek().text)
+			}
+			p.pos++
+			t.Lanes = len(t.Shape) + 1
+		}
 		if t.Shape = append(t.Shape, d); len(t.Shape) > maxRank {
 			p.fail("more than %d axes", maxRank)
 		}

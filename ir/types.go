@@ -61,23 +61,76 @@ func (s Shape) String() string {
 	return "[" + strings.Join(parts, ",") + "]"
 }
 
-// Type is an element type and a shape.
+// LaneBlock is how many indices of an axis in lanes lie side by side: one
+// AVX-512 register, or two of AVX2.
+const LaneBlock = 16
+
+// Type is an element type and a shape, and how the elements lie in memory:
+// row-major, or with one axis in lanes. With axis a in lanes, the axis is cut
+// into blocks of LaneBlock indices, which are innermost: [N, C, H, W] with N in
+// lanes is stored as [N/16, C, H, W, 16]. A last block is padded.
 type Type struct {
 	DType DType
 	Shape Shape
+	Lanes int // 1 + the axis in lanes, or 0 for row-major
+}
+
+// InLanes is the type with an axis in lanes.
+func (t Type) InLanes(axis int) Type {
+	t.Lanes = axis + 1
+	return t
+}
+
+// RowMajor is the type without lanes.
+func (t Type) RowMajor() Type {
+	t.Lanes = 0
+	return t
 }
 
 // Float is the f32 type of the given shape.
-func Float(shape ...int) Type { return Type{F32, shape} }
+func Float(shape ...int) Type { return Type{DType: F32, Shape: shape} }
 
 // Int is the i32 type of the given shape.
-func Int(shape ...int) Type { return Type{I32, shape} }
+func Int(shape ...int) Type { return Type{DType: I32, Shape: shape} }
 
-// String gives the IR text, as in "f32[64,20,24,24]".
-func (t Type) String() string { return t.DType.String() + t.Shape.String() }
+// String gives the IR text, as in "f32[64,20,24,24]", or "f32[64/16,20,24,24]"
+// with the first axis in lanes.
+func (t Type) String() string {
+	if t.Lanes == 0 {
+		return t.DType.String() + t.Shape.String()
+	}
+	parts := make([]string, len(t.Shape))
+	for i, d := range t.Shape {
+		parts[i] = fmt.Sprint(d)
+	}
+	parts[t.Lanes-1] += fmt.Sprint("/", LaneBlock)
+	return t.DType.String() + "[" + strings.Join(parts, ",") + "]"
+}
 
-// Equal reports whether t and u are the same type.
+// Equal reports whether t and u have the same elements, however they lie.
 func (t Type) Equal(u Type) bool { return t.DType == u.DType && t.Shape.Equal(u.Shape) }
 
+// LiesAs reports whether the same elements in row-major order, shaped as t and
+// as u, have the same bytes: both row-major, or the same first axis in lanes.
+func (t Type) LiesAs(u Type) bool {
+	return t.Lanes == u.Lanes && (t.Lanes == 0 || t.Lanes == 1 && t.Shape[0] == u.Shape[0])
+}
+
+// Stored is the number of elements in memory, the padding of a last block
+// included.
+func (t Type) Stored() int {
+	if t.Lanes == 0 {
+		return t.Shape.Count()
+	}
+	n := LaneBlock
+	for i, d := range t.Shape {
+		if i == t.Lanes-1 {
+			d = (d + LaneBlock - 1) / LaneBlock
+		}
+		n *= d
+	}
+	return n
+}
+
 // Bytes is the storage of a tensor of this type.
-func (t Type) Bytes() int { return t.Shape.Count() * t.DType.Size() }
+func (t Type) Bytes() int { return t.Stored() * t.DType.Size() }

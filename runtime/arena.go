@@ -5,26 +5,48 @@ import (
 	"unsafe"
 )
 
-// arenaAlign is the alignment of an arena in bytes: a cache line, and the
+// arenaAlign is the least alignment of an arena in bytes: a cache line, and the
 // widest vector register.
 const arenaAlign = 64
 
+// hugePage is the size of a huge page in bytes. A larger arena starts at a
+// multiple of it, so that its first page can be one.
+const hugePage = 2 << 20
+
 // Arena is the one block of memory that holds every tensor of a program at
-// offsets fixed when it was compiled.
+// offsets fixed when it was compiled. It holds no Go pointers.
+//
+// Its memory is Go's, in huge pages where the system has them: the garbage
+// collector frees it once neither the arena nor any view of it is in use, which
+// memory of our own from the system could not know of its views.
 type Arena struct {
 	bytes []byte
 }
 
-// NewArena allocates a zeroed arena of the given size, aligned to 64 bytes. It
-// panics where the machine has less memory.
+// NewArena allocates a zeroed arena of the given size, aligned to 64 bytes, or
+// to 2 MiB where it is larger than that. It panics where the machine has less
+// memory.
 func NewArena(bytes int) *Arena {
 	if err := checkMemory(bytes, machineBytes()); err != nil {
 		panic(err)
 	}
-	block := make([]byte, bytes+arenaAlign)
-	misaligned := int(uintptr(unsafe.Pointer(&block[0])) % arenaAlign)
-	start := (arenaAlign - misaligned) % arenaAlign
-	return &Arena{bytes: block[start : start+bytes : start+bytes]}
+	return &Arena{bytes: alignedBytes(bytes)}
+}
+
+// alignedBytes allocates zeroed memory for an arena. Memory that Go has fresh
+// from the system is not touched before the advice on its pages.
+func alignedBytes(bytes int) []byte {
+	align := arenaAlign
+	if bytes >= hugePage {
+		align = hugePage
+	}
+	block := make([]byte, bytes+align)
+	misaligned := int(uintptr(unsafe.Pointer(&block[0])) % uintptr(align))
+	start := (align - misaligned) % align
+	if whole := bytes / hugePage * hugePage; whole > 0 {
+		adviseHugePages(block[start : start+whole])
+	}
+	return block[start : start+bytes : start+bytes]
 }
 
 // Bytes is the size of the arena.
@@ -49,6 +71,13 @@ func (a *Arena) I32(offset, count int) []int32 {
 		return []int32{}
 	}
 	return unsafe.Slice((*int32)(unsafe.Pointer(&a.bytes[offset])), count)
+}
+
+// Pointer is the address of a byte of the arena, for kernels in assembly: one of
+// Launch.Args. An offset under the rules of F32.
+func (a *Arena) Pointer(offset int) unsafe.Pointer {
+	a.check(offset, 1)
+	return unsafe.Pointer(&a.bytes[offset])
 }
 
 func (a *Arena) check(offset, count int) {

@@ -1,7 +1,11 @@
 package runtime
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 )
@@ -42,4 +46,46 @@ func TestArenaRejectsBadViews(t *testing.T) {
 	if len(arena.F32(64, 0)) != 0 {
 		t.Error("an empty view at the end is not empty")
 	}
+}
+
+func TestArenaPointers(t *testing.T) {
+	arena := NewArena(256)
+	arena.F32(128, 2)[1] = 3
+	if got := *(*float32)(arena.Pointer(132)); got != 3 {
+		t.Errorf("the address of an element holds %v", got)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("an address past the end was given")
+		}
+	}()
+	arena.Pointer(256)
+}
+
+// TestArenaAsksForHugePages reads back what Linux was advised about the pages.
+func TestArenaAsksForHugePages(t *testing.T) {
+	arena := NewArena(8<<20 + 100)
+	address := uintptr(arena.Pointer(0))
+	if address%hugePage != 0 {
+		t.Errorf("the arena starts at %#x, in the middle of a huge page", address)
+	}
+	maps, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Skip("this system does not describe a process's memory")
+	}
+	within := false
+	for line := range strings.Lines(string(maps)) {
+		var from, to uintptr
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &from, &to); n == 2 {
+			within = from <= address && address+8<<20 <= to
+		}
+		flags, described := strings.CutPrefix(line, "VmFlags:")
+		if within && described && !slices.Contains(strings.Fields(flags), "hg") {
+			t.Errorf("the arena's pages have the flags %s", flags)
+		}
+		if within && described {
+			return
+		}
+	}
+	t.Skip("this system does not tell the flags of pages")
 }

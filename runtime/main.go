@@ -39,19 +39,13 @@ verbs
 "%[1]s VERB --help" lists a verb's flags.
 `
 
-var requestedISA string
-
-// RequestedISA is the instruction set asked for with --isa, empty when the best
-// that the processor has is wanted. Main sets it before it builds the program.
-func RequestedISA() string { return requestedISA }
-
 // Main is the main function of an emitted program: it reads the command line,
 // builds the network, does what the verb says and exits. Results go to stdout,
 // progress and messages to stderr.
-func Main(build func() *Program) {
+func Main(choice Choice) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(command(ctx, build, os.Args, os.Stdout, os.Stderr))
+	os.Exit(command(ctx, choice, os.Args, os.Stdout, os.Stderr))
 }
 
 // usageError is a mistake in the command line.
@@ -62,7 +56,7 @@ func (e usageError) Error() string { return e.message }
 // invocation is one command under way.
 type invocation struct {
 	ctx            context.Context
-	build          func() *Program
+	choice         Choice
 	stdout, stderr io.Writer
 	flags          *flag.FlagSet
 	progress       *Progress
@@ -75,7 +69,7 @@ type invocation struct {
 }
 
 // command runs args and gives the exit code.
-func command(ctx context.Context, build func() *Program, args []string, stdout, stderr io.Writer) int {
+func command(ctx context.Context, choice Choice, args []string, stdout, stderr io.Writer) int {
 	program := filepath.Base(args[0])
 	verbs := map[string]func(*invocation, []string) error{"train": (*invocation).train, "test": (*invocation).test, "run": (*invocation).run, "time": (*invocation).time}
 	if len(args) < 2 {
@@ -92,7 +86,7 @@ func command(ctx context.Context, build func() *Program, args []string, stdout, 
 		fmt.Fprintf(stderr, usage, program)
 		return exitUsage
 	}
-	i := &invocation{ctx: ctx, build: build, stdout: stdout, stderr: stderr, flags: flag.NewFlagSet(program+" "+args[1], flag.ContinueOnError)}
+	i := &invocation{ctx: ctx, choice: choice, stdout: stdout, stderr: stderr, flags: flag.NewFlagSet(program+" "+args[1], flag.ContinueOnError)}
 	i.flags.SetOutput(io.Discard) // errors are printed here, once
 	i.flags.BoolVar(&i.json, "json", false, "print one JSON object on stdout")
 	i.flags.BoolVar(&i.quiet, "quiet", false, "print no progress")
@@ -101,7 +95,7 @@ func command(ctx context.Context, build func() *Program, args []string, stdout, 
 	i.flags.StringVar(&i.data, "data", "", "data `source`: a known name, a folder, or noise (random images, for timing and smoke tests)")
 	i.flags.StringVar(&i.weights, "weights", "", "weights `file` (.safetensors, .npz) or run folder")
 	i.flags.StringVar(&i.device, "device", "cpu", "`name` of the device: cpu")
-	i.flags.StringVar(&i.isa, "isa", "", "instruction set, one `name` of portable, avx2 and avx512 (default the best here)")
+	i.flags.StringVar(&i.isa, "isa", "", "instruction set, one `name` of "+wordList(allISAs)+" (default the best here)")
 	err := verb(i, args[2:])
 	var wrongUsage usageError
 	var interrupted *InterruptedError
@@ -157,6 +151,10 @@ func (i *invocation) parse(args []string) error {
 	case i.device != "cpu":
 		return usageError{fmt.Sprintf("--device %s: this program was built for the cpu", i.device)}
 	}
+	var isa *ISAError
+	if err := CheckISA(i.isa); errors.As(err, &isa) && isa.Unknown {
+		return usageError{isa.Error()}
+	}
 	if i.threads == 0 {
 		i.threads = goruntime.GOMAXPROCS(0)
 	}
@@ -172,20 +170,10 @@ func (i *invocation) isSet(name string) bool {
 }
 
 // network builds the program for the instruction set asked for.
-func (i *invocation) network() (_ *Program, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			tooLarge, ok := cause.(memoryError)
-			if !ok {
-				panic(cause)
-			}
-			err = tooLarge
-		}
-	}()
-	requestedISA = i.isa
-	program := i.build()
-	if i.isa != "" && i.isa != program.ISA {
-		return nil, fmt.Errorf("--isa %s: this program or this processor has no %s kernels, only %s", i.isa, i.isa, program.ISA)
+func (i *invocation) network() (*Program, error) {
+	program, err := i.choice.Program(i.isa)
+	if err != nil {
+		return nil, err
 	}
 	if i.data != "" {
 		program.Config.Data.Source, program.Config.Data.Otherwise = i.data, ""

@@ -24,8 +24,8 @@ func TestMemory(t *testing.T) {
 	if machineBytes() == 0 {
 		t.Skip("this system does not tell its memory")
 	}
-	i := &invocation{build: func() *Program { NewArena(math.MaxInt / 2); return &Program{} }}
-	if _, err := i.network(); err == nil || !strings.Contains(err.Error(), "MiB of memory") {
+	choice := Choice{ISAs: []string{isaPortable}, Build: func(string) *Program { NewArena(math.MaxInt / 2); return &Program{} }}
+	if _, err := choice.Program(""); err == nil || !strings.Contains(err.Error(), "MiB of memory") {
 		t.Errorf("a program beyond the machine's memory: %v", err)
 	}
 }

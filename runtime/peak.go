@@ -12,6 +12,7 @@ import (
 // runs on the machine only makes them slower.
 type peaks struct {
 	pool       *Pool
+	loop       arithmeticPeak
 	arithmetic float64 // operations a second
 	memory     float64 // bytes a second, those read and those written
 	launch     time.Duration
@@ -25,8 +26,25 @@ type peaks struct {
 	nothing  func(lo, hi int)
 }
 
+// arithmeticPeak is a loop that computes as fast as an instruction set can.
+type arithmeticPeak struct {
+	what string // the text after "peak" in a report
+	// lanes is the number of sums in one register, chains the number of such
+	// registers that run carries through sum = sum*factor + term.
+	lanes int
+	run   func(rounds int, factor, term float32) float32
+}
+
+// arithmeticPeakOf is the loop for an instruction set.
+func arithmeticPeakOf(isa string) arithmeticPeak {
+	if loop, exists := vectorPeaks[isa]; exists {
+		return loop
+	}
+	return arithmeticPeak{"multiplications and additions of float32 numbers in registers, in plain Go", 1, multiplyAdd}
+}
+
 const (
-	// chains is the number of sums that multiplyAdd carries: enough to hide the
+	// chains is the number of sums that the loops carry: enough to hide the
 	// latency of a multiplication and an addition, few enough for registers.
 	chains = 12
 	// multiplyRounds makes one try of the arithmetic loop last some tenths of a
@@ -44,11 +62,12 @@ const (
 )
 
 // newPeaks allocates what measuring needs, so that measuring allocates nothing.
-func newPeaks(pool *Pool, rounds, bytes int) *peaks {
-	p := &peaks{pool: pool, rounds: rounds, results: make([]float32, cacheLineFloats*pool.Threads()), from: make([]byte, bytes), to: make([]byte, bytes)}
+// The arithmetic is that of an instruction set which this processor runs.
+func newPeaks(pool *Pool, isa string, rounds, bytes int) *peaks {
+	p := &peaks{pool: pool, loop: arithmeticPeakOf(isa), rounds: rounds, results: make([]float32, cacheLineFloats*pool.Threads()), from: make([]byte, bytes), to: make([]byte, bytes)}
 	p.multiply = func(lo, hi int) {
 		for thread := lo; thread < hi; thread++ {
-			p.results[cacheLineFloats*thread] = multiplyAdd(p.rounds, 0.5, float32(thread+1))
+			p.results[cacheLineFloats*thread] = p.loop.run(p.rounds, 0.5, float32(thread+1))
 		}
 	}
 	p.copy = func(lo, hi int) {
@@ -62,7 +81,7 @@ func newPeaks(pool *Pool, rounds, bytes int) *peaks {
 // measure measures all of them once more.
 func (p *peaks) measure() {
 	threads := p.pool.Threads()
-	operations := 2 * chains * p.rounds * threads
+	operations := 2 * chains * p.loop.lanes * p.rounds * threads
 	for range multiplyTries {
 		begin := time.Now()
 		p.pool.Run(threads, p.multiply)

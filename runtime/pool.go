@@ -5,48 +5,50 @@ import (
 	goruntime "runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"unsafe"
 )
 
-// spins is how often a waiting thread looks again before it parks: about 20 µs
-// at a nanosecond a look, longer than the gap between two kernels of a step and
-// shorter than anybody notices after the last one.
-const spins = 20_000
-
-// Pool is a fixed set of threads that split one kernel's tasks among them. The
-// goroutine that calls Run works too, so a Pool of one thread starts nobody.
+// Pool is a fixed set of threads that compute schedules together. The goroutine
+// that calls Run works too, so a Pool of one thread starts nobody.
 //
-// Run may be called by one goroutine at a time, and not from inside a body.
+// A pool computes one thing at a time: Run and Phase.Run may be called by one
+// goroutine at a time, and not from inside a kernel.
 type Pool struct {
-	workers []*worker // threads 1, 2, …; thread 0 is the caller of Run
+	workers []*worker // by thread; thread 0 is the caller of Run
 	threads int
-	spins   int
+	looks   int      // how often a thread looks before it lets others run
+	crowded bool     // there are more threads than Go runs at once
+	scratch int      // bytes of each worker's buffer
+	single  schedule // what Run computes: one body, whose turns it fills in
 
-	// What the current Run asks for, written before any ticket is raised.
-	tasks int
-	body  func(lo, hi int)
+	current *schedule // written before any ticket is raised
 
-	_       [64]byte // keeps the counters of a run off the cache line above
-	pending atomic.Int32
-	waiting atomic.Bool // the caller has parked on done
-	done    chan struct{}
-	failure atomic.Pointer[PanicError]
+	_          [64]byte // what all threads write is off the cache line above
+	arrived    atomic.Int32
+	_          [64]byte
+	generation atomic.Uint32 // of the barrier: counts the times that all had arrived
+	finished   atomic.Uint32 // counts the schedules that all workers have finished
+	sleeping   atomic.Int32  // threads that are parked or about to park
+	failure    atomic.Pointer[PanicError]
+	_          [64]byte
+	pending    atomic.Int32 // workers still at the current schedule
+	_          [64]byte
 }
 
-// worker is one thread of a Pool. The padding keeps two workers' flags off one
-// cache line.
+// worker is one thread of a Pool.
 type worker struct {
-	ticket atomic.Uint32 // raised once for each run in which the worker has a share
-	parked atomic.Bool   // the worker has parked on wake
-	closed atomic.Bool
-	wake   chan struct{}
-	index  int
-	_      [64]byte
+	sleeper sleeper
+	index   int
+	scratch unsafe.Pointer // nil until a kernel needs one
+	ticket  atomic.Uint32  // raised once for each schedule in which the worker has a share
+	closed  atomic.Bool
+	_       [64]byte
 }
 
-// PanicError is the panic that Run raises in its caller when a body panics in
+// PanicError is the panic that Run raises in its caller when a kernel panics in
 // any thread.
 type PanicError struct {
-	Value any    // what the body panicked with
+	Value any    // what the kernel panicked with
 	Stack string // the stack of the thread that panicked
 }
 
@@ -58,17 +60,22 @@ func (e *PanicError) Error() string {
 // NewPool starts a pool of the given number of threads, or of one for each core
 // if that is not positive. Close ends it.
 func NewPool(threads int) *Pool {
+	cores := goruntime.GOMAXPROCS(0)
 	if threads <= 0 {
-		threads = goruntime.GOMAXPROCS(0)
+		threads = cores
 	}
-	p := &Pool{threads: threads, spins: spins, done: make(chan struct{}, 1)}
-	if p.threads > goruntime.GOMAXPROCS(0) {
-		p.spins = 0 // a spinning thread would hold the processor that another needs
+	p := &Pool{threads: threads, looks: looks, crowded: threads > cores}
+	if p.crowded {
+		p.looks = 0 // a thread that looks would hold what another needs
 	}
-	for i := 1; i < p.threads; i++ {
-		w := &worker{wake: make(chan struct{}, 1), index: i}
+	p.single = schedule{threads: threads, turns: make([][]turn, threads)}
+	for i := range threads {
+		w := &worker{index: i, sleeper: sleeper{wake: make(chan struct{}, 1)}}
 		p.workers = append(p.workers, w)
-		go p.work(w)
+		p.single.turns[i] = make([]turn, 1)
+		if i > 0 {
+			go p.work(w, &p.workers[0].sleeper)
+		}
 	}
 	return p
 }
@@ -84,42 +91,110 @@ func (p *Pool) Run(tasks int, body func(lo, hi int)) {
 		return
 	}
 	sharers := min(p.threads, tasks)
-	if sharers == 1 {
-		body(0, tasks)
+	for thread := range sharers {
+		p.single.turns[thread][0] = turn{run: body, lo: tasks * thread / sharers, hi: tasks * (thread + 1) / sharers}
+	}
+	p.single.sharers = sharers
+	p.compute(&p.single)
+}
+
+// Run computes the phase's kernels in order, split over the pool's threads. The
+// first run with a pool allocates, the following ones do not.
+func (p *Phase) Run(pool *Pool) {
+	if len(p.Schedule) == 0 {
 		return
 	}
-	p.tasks, p.body = tasks, body
-	p.pending.Store(int32(sharers - 1))
-	for _, w := range p.workers[:sharers-1] {
+	pool.compute(p.prepareFor(pool))
+}
+
+// prepareFor gives the phase's schedule for a pool, which then has the buffers
+// that the kernels need.
+func (p *Phase) prepareFor(pool *Pool) *schedule {
+	if !p.prepared.isFor(p.Schedule, pool.threads) {
+		p.prepared = prepare(p.Schedule, pool.threads)
+	}
+	pool.reserve(p.Scratch)
+	return p.prepared
+}
+
+// Close ends the workers. Afterwards the pool has the thread of its caller;
+// closing it again does nothing.
+func (p *Pool) Close() {
+	for _, w := range p.workers[1:] {
+		w.closed.Store(true)
 		w.ticket.Add(1)
-		if w.parked.CompareAndSwap(true, false) {
-			w.wake <- struct{}{}
+		w.sleeper.rouse()
+	}
+	p.workers, p.threads = p.workers[:1], 1
+}
+
+// reserve gives every worker a buffer of at least the given size, aligned to 64
+// bytes and on cache lines of its own.
+func (p *Pool) reserve(bytes int) {
+	if bytes <= p.scratch {
+		return
+	}
+	p.scratch = (bytes + arenaAlign - 1) / arenaAlign * arenaAlign
+	for _, w := range p.workers {
+		w.scratch = unsafe.Pointer(unsafe.SliceData(alignedBytes(p.scratch)))
+	}
+}
+
+// compute runs a schedule: one wake-up for all of it.
+func (p *Pool) compute(s *schedule) {
+	p.current = s
+	finished := p.finished.Load()
+	if s.sharers > 1 {
+		p.pending.Store(int32(s.sharers - 1))
+		for _, w := range p.workers[1:s.sharers] {
+			w.ticket.Add(1)
+			w.sleeper.rouse()
 		}
 	}
-	p.share(0)
-	p.wait()
-	p.body = nil
+	p.follow(p.workers[0])
+	if s.sharers > 1 {
+		p.await(&p.workers[0].sleeper, &p.finished, finished)
+	}
+	p.current = nil
 	if failure := p.failure.Swap(nil); failure != nil {
 		panic(failure)
 	}
 }
 
-// Close ends the workers. The pool must not be used afterwards; closing it
-// again does nothing.
-func (p *Pool) Close() {
-	for _, w := range p.workers {
-		w.closed.Store(true)
-		w.ticket.Add(1)
-		if w.parked.CompareAndSwap(true, false) {
-			w.wake <- struct{}{}
+// work is the life of one worker. Its goroutine is not locked to a thread: a
+// spinning goroutine keeps its thread anyway, and locked ones took 1.4 to 2.8 µs
+// to share an empty kernel between two cores where these take 0.2 µs.
+func (p *Pool) work(w *worker, caller *sleeper) {
+	for seen := uint32(0); ; seen++ {
+		p.await(&w.sleeper, &w.ticket, seen)
+		if w.closed.Load() {
+			return
+		}
+		p.follow(w)
+		if p.pending.Add(-1) == 0 {
+			p.finished.Add(1)
+			caller.rouse() // who may already close the pool: nothing of p is read here
 		}
 	}
-	p.workers, p.threads = nil, 1
 }
 
-// share computes one thread's part of the current run. A panic is kept for the
-// caller of Run, which must not unwind while others still work on its arrays.
-func (p *Pool) share(thread int) {
+// follow computes a worker's turns of the current schedule. Where a kernel
+// panics, every thread still comes to every barrier, so that none waits for
+// ever, and computes nothing more.
+func (p *Pool) follow(w *worker) {
+	turns := p.current.turns[w.index]
+	at := p.takeTurns(w, turns)
+	for i := range turns[at:] {
+		if turns[at+i].barrier {
+			p.barrier(&w.sleeper)
+		}
+	}
+}
+
+// takeTurns computes turns until one panics, here or in another thread, and
+// returns how many it has come to. A panic is kept for the caller of the pool,
+// which must not unwind while others still work on its arrays.
+func (p *Pool) takeTurns(w *worker, turns []turn) (at int) {
 	defer func() {
 		if v := recover(); v != nil {
 			failure, nested := v.(*PanicError)
@@ -129,59 +204,26 @@ func (p *Pool) share(thread int) {
 			p.failure.CompareAndSwap(nil, failure)
 		}
 	}()
-	sharers := min(p.threads, p.tasks)
-	lo, hi := p.tasks*thread/sharers, p.tasks*(thread+1)/sharers
-	p.body(lo, hi)
-}
-
-// wait returns when every worker has finished its share.
-func (p *Pool) wait() {
-	for i := 0; i < p.spins; i++ {
-		if p.pending.Load() == 0 {
-			return
+	for at < len(turns) {
+		t := &turns[at]
+		at++
+		if t.barrier {
+			p.barrier(&w.sleeper)
+			if p.failure.Load() != nil {
+				return at
+			}
+		}
+		switch {
+		case t.lo == t.hi:
+		case t.run != nil:
+			t.run(t.lo, t.hi)
+		default:
+			// A call for each task: between two of them the garbage collector
+			// can stop this thread.
+			for task := t.lo; task < t.hi; task++ {
+				t.code(t.args, w.scratch, task)
+			}
 		}
 	}
-	p.waiting.Store(true)
-	if p.pending.Load() == 0 && p.waiting.CompareAndSwap(true, false) {
-		return
-	}
-	<-p.done // the last worker saw waiting and sends
-}
-
-// work is the life of one worker. Its goroutine is not locked to a thread: a
-// spinning goroutine keeps its thread anyway, and locked ones took 1.4 to 2.8 µs
-// to share an empty kernel between two cores where these take 0.2 µs.
-func (p *Pool) work(w *worker) {
-	for seen := uint32(0); ; seen++ {
-		p.awaitTicket(w, seen)
-		if w.closed.Load() {
-			return
-		}
-		p.share(w.index)
-		if p.pending.Add(-1) == 0 && p.waiting.CompareAndSwap(true, false) {
-			p.done <- struct{}{}
-		}
-	}
-}
-
-// awaitTicket returns when the worker's ticket has moved past seen.
-func (p *Pool) awaitTicket(w *worker, seen uint32) {
-	for i := 0; i < p.spins; i++ {
-		if w.ticket.Load() != seen {
-			return
-		}
-	}
-	w.parked.Store(true)
-	if w.ticket.Load() != seen && w.parked.CompareAndSwap(true, false) {
-		return
-	}
-	<-w.wake // whoever raised the ticket saw parked and sends
-}
-
-// Run runs the phase's kernels in order, each split over the pool's threads.
-func (p *Phase) Run(pool *Pool) {
-	for i := range p.Schedule {
-		launch := &p.Schedule[i]
-		pool.Run(launch.Tasks, launch.Run)
-	}
+	return at
 }

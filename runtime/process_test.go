@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		network := newTinyNetwork(6, 1)
 		network.onStep = func(int) { time.Sleep(2 * time.Millisecond) }
-		Main(func() *Program { return &network.Program })
+		Main(choiceOf(network))
 	}
 	os.Exit(m.Run())
 }

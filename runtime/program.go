@@ -3,6 +3,8 @@
 // library only, because netc copies it into every program it writes.
 package runtime
 
+import "unsafe"
+
 // Program is one compiled network: its tensors, its static schedules and the
 // run file it was compiled with. An emitted package fills it in; Main drives it.
 type Program struct {
@@ -36,17 +38,39 @@ type Phase struct {
 	Outputs  []Tensor  // scalars and results that the phase reports: loss, accuracy
 	Loss     []float32 // one element: the weighted total; nil when the phase has no loss
 	Tensors  []Tensor  // every tensor that may be read after the pass, by name
-	Schedule []Launch
+	Schedule []Launch  // stays as it is once the phase has run
+	Scratch  int       // bytes of the buffer that each thread needs for its Code kernels
+
+	prepared *schedule // of Run's last pool
 }
 
-// Launch is one kernel of a schedule, with its arguments bound. Run computes
-// tasks lo to hi-1; tasks are independent of each other, so a Pool may split
-// them in any way and the result has the same bits.
+// Launch is one kernel of a schedule, with its arguments bound, in one of two
+// forms. Run computes tasks lo to hi-1; Code, used where Run is nil, computes
+// one task. Tasks are independent of each other: threads split them in any way
+// and the result has the same bits.
 type Launch struct {
 	Kernel string // the emitted function's name
 	Layers string // the layers it computes, as in "conv1 + relu1"
 	Tasks  int
 	Run    func(lo, hi int)
+
+	// Code is a function in assembly. args is the first of Args, the addresses
+	// of its tensors in the arena; scratch is the thread's own buffer of
+	// Phase.Scratch bytes, aligned to 64, with what the last task left in it.
+	Code func(args *unsafe.Pointer, scratch unsafe.Pointer, task int)
+	Args []unsafe.Pointer
+
+	// Groups is the number of equal groups of neighbouring tasks that compute
+	// disjoint samples, such as the blocks of a batch; 0 where there are none.
+	// It divides Tasks.
+	Groups int
+	// Joins promises, of a launch with groups, that each of its groups reads and
+	// writes no memory but its own group's and what no launch of the run writes.
+	// The run is this launch and those right before it, back to the first that
+	// does not join, which must have as many groups and keep the same promise
+	// towards those that join it. A run needs no waiting between its launches
+	// where each thread computes whole groups.
+	Joins bool
 
 	// What it does and costs, for the time verb.
 

@@ -17,6 +17,7 @@ type stepTimer struct {
 	update   *Phase // what ends a step; its schedule is empty in a test, and where a batch updates by itself
 	batches  int    // of a step
 	peaks    *peaks
+	alone    []*schedule // of each kernel, with the threads' shares that it has in a step
 	starts   []startingValues
 	batch    int32 // the number of batches computed so far
 	diverged bool  // a loss was no finite number
@@ -64,6 +65,13 @@ func newStepTimer(program *Program, name string, seed int32, peaks *peaks) *step
 		}
 	}
 	launches := len(s.phase.Schedule) + len(s.update.Schedule)
+	for k := range launches {
+		phase, launch := s.phase, k
+		if k >= len(s.phase.Schedule) {
+			phase, launch = s.update, k-len(s.phase.Schedule)
+		}
+		s.alone = append(s.alone, phase.prepareFor(peaks.pool).alone(launch))
+	}
 	s.kernels, s.sums = make([][]time.Duration, launches), make([]time.Duration, launches)
 	return s
 }
@@ -122,9 +130,9 @@ func (s *stepTimer) round() {
 	clear(s.sums)
 	for range s.batches {
 		s.nextBatch()
-		s.timeKernels(s.phase.Schedule, s.sums)
+		s.timeKernels(0, len(s.phase.Schedule))
 	}
-	s.timeKernels(s.update.Schedule, s.sums[len(s.phase.Schedule):])
+	s.timeKernels(len(s.phase.Schedule), len(s.alone))
 	for k, sum := range s.sums {
 		s.kernels[k] = append(s.kernels[k], sum/time.Duration(s.launches(k)))
 	}
@@ -161,14 +169,13 @@ func (s *stepTimer) step() {
 	s.update.Run(s.peaks.pool)
 }
 
-// timeKernels runs a schedule and adds each kernel's time to its sum.
-func (s *stepTimer) timeKernels(schedule []Launch, sums []time.Duration) {
+// timeKernels runs kernels first to end-1 and adds each one's time to its sum.
+func (s *stepTimer) timeKernels(first, end int) {
 	begin := time.Now()
-	for k := range schedule {
-		launch := &schedule[k]
-		s.peaks.pool.Run(launch.Tasks, launch.Run)
-		end := time.Now()
-		sums[k] += end.Sub(begin)
-		begin = end
+	for k := first; k < end; k++ {
+		s.peaks.pool.compute(s.alone[k])
+		now := time.Now()
+		s.sums[k] += now.Sub(begin)
+		begin = now
 	}
 }

@@ -66,9 +66,6 @@ type LayerTime struct {
 	Passes map[string]Number `json:"passes"` // ms by part of the step, named as in KernelTime.Pass
 }
 
-// peakOf describes what peaks measures as arithmetic.
-const peakOf = "multiplications and additions of float32 numbers in registers, in plain Go"
-
 const (
 	// dispatchTime is the time below which a kernel's start and the threads'
 	// meeting at its end weigh more than its work.
@@ -122,7 +119,7 @@ func (i *invocation) time(args []string) error {
 	if err := i.fill(program, pool); err != nil {
 		return err
 	}
-	peak := newPeaks(pool, multiplyRounds, copiedBytes)
+	peak := newPeaks(pool, program.ISA, multiplyRounds, copiedBytes)
 	for n, name := range names {
 		outcome, err := i.timePhase(program, name, iterations, peak)
 		if err != nil {
@@ -202,7 +199,7 @@ func isFinite(x float32) bool { return !math.IsNaN(float64(x)) && !math.IsInf(fl
 func (s *stepTimer) outcome() *TimeOutcome {
 	threads := s.peaks.pool.Threads()
 	o := &TimeOutcome{Threads: threads, Batch: s.phase.Batch, Phase: s.name, Iterations: len(s.steps), StepMS: spreadOf(s.steps),
-		PeakGFlops: Number(s.peaks.arithmetic / 1e9), PeakOf: peakOf, PeakBandwidth: Number(s.peaks.memory / 1e9), LaunchUS: inMS(s.peaks.launch) * 1000}
+		PeakGFlops: Number(s.peaks.arithmetic / 1e9), PeakOf: s.peaks.loop.what, PeakBandwidth: Number(s.peaks.memory / 1e9), LaunchUS: inMS(s.peaks.launch) * 1000}
 	step := medianOf(s.steps)
 	o.SamplesPerSecond = Number(perSecond(s.phase.Batch*s.batches, step))
 	for k, times := range s.kernels {

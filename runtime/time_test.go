@@ -10,7 +10,7 @@ import (
 )
 
 // smallPeaks measures quickly, and nothing worth knowing.
-func smallPeaks(pool *Pool) *peaks { return newPeaks(pool, 1<<10, 1<<16) }
+func smallPeaks(pool *Pool) *peaks { return newPeaks(pool, isaPortable, 1<<10, 1<<16) }
 
 func TestTimeCommand(t *testing.T) {
 	network := newTinyNetwork(6, 3)

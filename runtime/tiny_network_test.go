@@ -209,3 +209,8 @@ func tinyFolder(t *testing.T) string {
 	writeFile(t, folder, "dataset.json", []byte(`{"name": "tiny", "generated": true, "note": "for tests"}`))
 	return folder
 }
+
+// choiceOf is a network that is there already, in plain Go.
+func choiceOf(n *tinyNetwork) Choice {
+	return Choice{Name: n.Name, ISAs: []string{isaPortable}, Build: func(string) *Program { return &n.Program }}
+}

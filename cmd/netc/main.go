@@ -20,6 +20,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"netc/compiler"
+	"netc/runtime"
 	"netc/spec"
 	"netc/spec/diag"
 )
@@ -129,6 +130,7 @@ func (c *console) exitCode(err error) int {
 	var parse *kong.ParseError
 	var found *mistakes
 	var bug *compiler.BugError
+	var isa *runtime.ISAError
 	var code ended
 	switch {
 	case err == nil:
@@ -138,6 +140,12 @@ func (c *console) exitCode(err error) int {
 	case errors.As(err, &wrongUsage):
 		c.complain(wrongUsage.message, wrongUsage.help)
 		return exitUsage
+	case errors.As(err, &isa):
+		c.complain(isa.Error(), "")
+		if isa.Unknown {
+			return exitUsage
+		}
+		return exitFailed
 	case errors.As(err, &parse):
 		return c.usage(parse)
 	case errors.As(err, &found):

@@ -4,13 +4,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"netc/runtime"
 )
 
 // machineFlags say how a built program runs; they are passed on to it.
 type machineFlags struct {
 	Threads int    `placeholder:"N" help:"Threads (default all cores)."`
 	Seed    *int64 `placeholder:"N" help:"Number that all randomness comes from (default 1)."`
-	ISA     string `name:"isa" enum:",portable,avx2,avx512" default:"" help:"Instruction set: portable, avx2 or avx512 (default the best here)."`
+	ISA     string `name:"isa" placeholder:"ISA" help:"Instruction set: portable, avx2 or avx512 (default the best here)."`
 	Weights string `placeholder:"FILE" help:"Weights file (.safetensors, .npz) or run folder."`
 }
 
@@ -24,7 +26,7 @@ func (f *machineFlags) AfterApply() error {
 	case extension == ".caffemodel":
 		return &usageError{"--weights " + f.Weights + ": weights are read from .safetensors and .npz files", ""}
 	}
-	return nil
+	return runtime.CheckISA(f.ISA) // before anything is compiled; the program checks again
 }
 
 // arguments is a command line under construction: flags at their default are

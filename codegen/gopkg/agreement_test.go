@@ -179,7 +179,7 @@ import (
 	"agreement/runtime"
 %s)
 
-var programs = map[string]func() *runtime.Program{
+var programs = map[string]func(isa string) *runtime.Program{
 %s}
 
 func main() {
@@ -197,7 +197,7 @@ func main() {
 			return
 		}
 		fmt.Sscan(line, &pkg, &phase, &steps, &rate)
-		program := programs[pkg]()
+		program := programs[pkg]("portable")
 		if err := runtime.Fill(program.Parameters, 1, pool); err != nil {
 			panic(err)
 		}

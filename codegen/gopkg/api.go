@@ -109,10 +109,14 @@ Program *runtime.Program // schedules, parameters and run file
 		}
 		b.WriteString("}\n\n")
 	}
-	b.WriteString(`// New builds the network and starts its workers; 0 threads means one for each
-// core. Parameters start from their fillers with seed 1.
+	b.WriteString(`// New builds the network with the fastest kernels that run here and starts its
+// workers; 0 threads means one for each core. Parameters start from their fillers
+// with seed 1.
 func New(threads int) (*Net, error) {
-p := Program()
+p, err := Choice.Program("")
+if err != nil {
+return nil, err
+}
 p.Seed[0] = 1
 n := &Net{Program: p, pool: runtime.NewPool(threads)}
 `)

@@ -17,6 +17,7 @@ const user = `package main
 import (
 	"fmt"
 	"os"
+	"testing"
 
 	"lenet"
 	"lenet/runtime"
@@ -69,11 +70,13 @@ func main() {
 	}
 	weight, ok := net.Parameter("conv1.weight")
 	fmt.Println(last < first, net.Test.Ip2[3] == again.Test.Ip2[3], ok, weight.Shape)
+	fmt.Println(testing.AllocsPerRun(3, func() { again.Step(0.01); again.Forward() }))
 }
 `
 
 // TestEmbed builds a program of another module with an emitted package, trains
-// some steps, and loads the weights into a second network.
+// some steps, and loads the weights into a second network. Steps of two threads
+// allocate nothing.
 func TestEmbed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a Go program; not run with -short")
@@ -104,7 +107,7 @@ func TestEmbed(t *testing.T) {
 	run.Dir = folder
 	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off", "CGO_ENABLED=0")
 	out, err := run.CombinedOutput()
-	if got := strings.TrimSpace(string(out)); err != nil || got != "true true true [20 1 5 5]" {
+	if got := strings.TrimSpace(string(out)); err != nil || got != "true true true [20 1 5 5]\n0" {
 		t.Fatalf("%v\n%s", err, got)
 	}
 }

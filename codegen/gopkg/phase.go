@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"netc/codegen/cpu"
+	"netc/codegen/describe"
 	"netc/compiler"
 	"netc/ir"
 	"netc/ir/loop"
@@ -26,11 +27,11 @@ type phase struct {
 
 // newPhase prints the kernels of p; package takes the functions' names.
 func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase {
-	ph := &phase{Phase: p, names: map[*ir.Value]string{}, passes: passesOf(p), copies: p.Plan.Copies}
+	ph := &phase{Phase: p, names: map[*ir.Value]string{}, passes: describe.Passes(p), copies: p.Plan.Copies}
 	ph.scope = cpu.NewScope("a", "lo", "hi", "runtime", "int", "nil", "copy")
 	kernels := make([]string, len(p.Kernels))
 	for i, k := range p.Kernels { // before the tensors, which must not hide them
-		kernels[i] = functions.Take(ph.kernelName(k))
+		kernels[i] = functions.Take(describe.Name(ph.Name, k))
 		ph.scope.Take(kernels[i])
 	}
 	for i, k := range p.Kernels {
@@ -38,47 +39,33 @@ func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase {
 	}
 	for _, w := range ph.copies {
 		ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { copy(%s[lo:hi], %s[lo:hi]) }},",
-			"copy", w.Target.Name, ph.copyWork(w), w.Target.Type.Shape.Count(), ph.tensor(w.Target), ph.tensor(w.Value)))
+			"copy", w.Target.Name, workFields(describe.CopyWork(w)), w.Target.Type.Shape.Count(), ph.tensor(w.Target), ph.tensor(w.Value)))
 	}
 	return ph
 }
 
 func (ph *phase) kernel(name string, k *compiler.Kernel) {
 	code := loop.Lower(k.Nest, k.Schedule)
-	printed := cpu.Print(name, code, func(args []*ir.Value) []string { return kernelDoc(name, k, code, args) })
+	printed := cpu.Print(name, code, func(args []*ir.Value) []string { return describe.Doc(name, k, args, taskText(code)) })
 	ph.kernels = append(ph.kernels, printed)
 	args := make([]string, len(printed.Args))
 	for i, v := range printed.Args {
 		args[i] = ph.tensor(v)
 	}
-	layers, _ := origins(k.Node.From)
+	layers, _ := describe.Origins(k.Node.From)
 	ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { %s(%s, lo, hi) }},",
-		name, layers, ph.work(k, code), code.Tasks, name, strings.Join(args, ", ")))
+		name, layers, workFields(describe.WorkOf(ph.Phase, k, code, ph.passes)), code.Tasks, name, strings.Join(args, ", ")))
 }
 
-// kernelName is the phase, then the layers for a forward kernel and the result
-// otherwise: trainConv1Relu1, trainConv1WeightNext.
-func (ph *phase) kernelName(k *compiler.Kernel) string {
-	what := k.Node.Out[0].Name
-	for _, v := range k.Node.Out { // of momentum and parameter, the parameter
-		if len(v.Name) < len(what) {
-			what = v.Name
-		}
+// taskText says how the work is cut.
+func taskText(code *loop.Code) string {
+	switch {
+	case code.Elementwise:
+		return fmt.Sprintf("one task per element: %d", code.Tasks)
+	case code.Tasks == 1:
+		return "one task"
 	}
-	for i, o := range k.Node.From {
-		if o.Layer == what || i > 0 && k.Node.Out[len(k.Node.Out)-1].Name == o.Layer {
-			var layers []string
-			for _, o := range k.Node.From[:min(len(k.Node.From), 4)] {
-				layers = append(layers, o.Layer)
-			}
-			what = strings.Join(layers, ".")
-		}
-	}
-	name := cpu.Identifier(ph.Name + "." + what)
-	if k.Parts > 1 {
-		name += fmt.Sprintf("Part%d", k.Part+1)
-	}
-	return name
+	return fmt.Sprintf("%d tasks", code.Tasks)
 }
 
 // tensor gives the variable that holds a value's place in the arena.

@@ -54,9 +54,11 @@ func analyse(g *ir.Graph, nests Nests) (*liveness, error) {
 	return l, nil
 }
 
+// isReshape reports whether the result of a node has the same bytes as its
+// operand.
 func isReshape(n *ir.Node) bool {
 	_, ok := n.Op.(*op.Reshape)
-	return ok && n.Body == nil
+	return ok && n.Body == nil && n.In[0].Type.LiesAs(n.Out[0].Type)
 }
 
 // findContents gives each value its content. A reshape of a parameter or state

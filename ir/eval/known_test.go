@@ -51,6 +51,7 @@ func knownResults() []known {
 	// Scores whose softmax is 1/2, 1/4, 1/4.
 	halves := []float64{math.Log(2), 0, 0}
 	return []known{
+		{"", &op.Relayout{Lanes: 1}, vector(1, -2), one(1, -2)},
 		{"", op.Point("add"), pair([]float64{1, 2}, []float64{3, -5}), one(4, -3)},
 		{"", op.Point("sub"), pair([]float64{1, 2}, []float64{3, -5}), one(-2, 7)},
 		{"", op.Point("mul"), pair([]float64{1, 2}, []float64{3, -5}), one(3, -10)},

@@ -9,6 +9,7 @@ package loop
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"netc/ir"
 )
@@ -455,4 +456,17 @@ func Flat(shape ir.Shape, index []*Expr) *Expr {
 		flat = Plus(flat, Times(index[i], I(stride)))
 	}
 	return flat
+}
+
+// Position is where an element of a tensor lies in memory, in elements. On an
+// axis in lanes it is affine only where the index is a multiple of a block.
+func Position(t ir.Type, index []*Expr) *Expr {
+	if t.Lanes == 0 {
+		return Flat(t.Shape, index)
+	}
+	axis := t.Lanes - 1
+	shape, blocks := slices.Clone(t.Shape), slices.Clone(index)
+	shape[axis] = (shape[axis] + ir.LaneBlock - 1) / ir.LaneBlock
+	blocks[axis] = Over(index[axis], I(ir.LaneBlock))
+	return Plus(Times(Flat(shape, blocks), I(ir.LaneBlock)), Remainder(index[axis], I(ir.LaneBlock)))
 }

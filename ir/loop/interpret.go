@@ -18,6 +18,29 @@ func Interpret(n *Nest, tensors Tensors, uniform func(seed, iteration, stream, e
 	m.overAxes(n.Axes, func() { m.run(n.Body) })
 }
 
+// rowMajor is the row-major number of the element at a position in memory.
+func rowMajor(t ir.Type, position int) int {
+	if t.Lanes == 0 {
+		return position
+	}
+	axis := t.Lanes - 1
+	number, stride, rest := 0, 1, position/ir.LaneBlock
+	for i := len(t.Shape) - 1; i >= 0; i-- {
+		extent := t.Shape[i]
+		if i == axis {
+			extent = (extent + ir.LaneBlock - 1) / ir.LaneBlock
+		}
+		index := rest % extent
+		rest /= extent
+		if i == axis {
+			index = index*ir.LaneBlock + position%ir.LaneBlock
+		}
+		number += index * stride
+		stride *= t.Shape[i]
+	}
+	return number
+}
+
 // InterpretCode runs lowered code in float64, task by task.
 func InterpretCode(c *Code, tensors Tensors, uniform func(seed, iteration, stream, element int) float64) {
 	m := &machine{tensors: tensors, uniform: uniform, scalars: map[*Var]float64{}}
@@ -35,7 +58,7 @@ func (m *machine) lowered(body []Stmt) {
 		case *Declare:
 			m.scalars[s.Var] = m.eval(s.Of)
 		case *Put:
-			m.tensors(s.Value)[int(m.eval(s.At))] = m.eval(s.Of)
+			m.tensors(s.Value)[rowMajor(s.Value.Type, int(m.eval(s.At)))] = m.eval(s.Of)
 		case *If:
 			if m.eval(s.Cond) != 0 {
 				m.lowered(s.Body)
@@ -160,7 +183,7 @@ func (m *machine) eval(e *Expr) float64 {
 	case Load:
 		return m.tensors(e.Value)[m.flat(e.Value, e.Args)]
 	case Get:
-		return m.tensors(e.Value)[int(arg(0))]
+		return m.tensors(e.Value)[rowMajor(e.Value.Type, int(arg(0)))]
 	case Add:
 		return arg(0) + arg(1)
 	case Sub:

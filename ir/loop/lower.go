@@ -58,7 +58,7 @@ func flatten(nest *Nest) *Nest {
 	body := MapExprs(nest.Body, func(e *Expr) *Expr {
 		return e.Map(func(x *Expr) *Expr {
 			if x.Op == Load {
-				return &Expr{Op: Get, Kind: x.Kind, Value: x.Value, Args: []*Expr{Flat(x.Value.Type.Shape, x.Args)}}
+				return &Expr{Op: Get, Kind: x.Kind, Value: x.Value, Args: []*Expr{Position(x.Value.Type, x.Args)}}
 			}
 			return x
 		})
@@ -71,7 +71,7 @@ func flatStores(body []Stmt) []Stmt {
 	for i, s := range body {
 		switch s := s.(type) {
 		case *Store:
-			out[i] = &Put{s.Value, Flat(s.Value.Type.Shape, s.Index), s.Of}
+			out[i] = &Put{s.Value, Position(s.Value.Type, s.Index), s.Of}
 		case *For:
 			out[i] = &For{s.Axis, flatStores(s.Body)}
 		default:

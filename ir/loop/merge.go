@@ -17,18 +17,30 @@ func mergeAxes(nest *Nest) *Nest {
 
 // mergePair merges axes i and i+1 where all uses allow it.
 func mergePair(nest *Nest, i int) (*Nest, bool) {
-	outer, inner := nest.Axes[i], nest.Axes[i+1]
-	both := Axis(inner.Name, outer.Extent*inner.Extent)
+	name := "i"
 	if i+2 == len(nest.Axes) && len(nest.Axes) > 2 || i > 0 {
-		both.Name = outer.Name + inner.Name
-	} else {
-		both.Name = "i"
+		name = nest.Axes[i].Name + nest.Axes[i+1].Name
 	}
-	axes := slices.Concat(nest.Axes[:i], []*Var{both}, nest.Axes[i+2:])
-	ok := true
-	replace := func(e *Expr) *Expr {
+	axes, body, ok := MergeAxes(nest.Axes, i, nest.Body)
+	if !ok {
+		return nil, false
+	}
+	axes[i].Name = name
+	return &Nest{Axes: axes, Body: body}, true
+}
+
+// MergeAxes puts one variable in the place of axes i and i+1, the first times
+// the extent of the second plus the second, and gives the statements in terms
+// of it. It is not ok where some integer uses the two in another way. Positions
+// must be flat.
+func MergeAxes(axes []*Var, i int, body []Stmt) (merged []*Var, rewritten []Stmt, ok bool) {
+	outer, inner := axes[i], axes[i+1]
+	both := Axis(outer.Name+inner.Name, outer.Extent*inner.Extent)
+	merged = slices.Concat(axes[:i], []*Var{both}, axes[i+2:])
+	ok = true
+	rewritten = MapExprs(body, func(e *Expr) *Expr {
 		return mapAffine(e, func(x *Expr) *Expr {
-			if !x.Uses(outer, inner) {
+			if !ok || !x.Uses(outer, inner) {
 				return x
 			}
 			a, affine := x.ToAffine()
@@ -39,14 +51,10 @@ func mergePair(nest *Nest, i int) (*Nest, bool) {
 			a.Coef[both] = a.Coef[inner]
 			delete(a.Coef, outer)
 			delete(a.Coef, inner)
-			return a.expr(axes)
+			return a.expr(merged)
 		})
-	}
-	body := MapExprs(nest.Body, replace)
-	if !ok {
-		return nil, false
-	}
-	return &Nest{Axes: axes, Body: body}, true
+	})
+	return merged, rewritten, ok
 }
 
 // mapAffine rebuilds e with f applied to its largest affine integer

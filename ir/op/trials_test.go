@@ -208,6 +208,10 @@ var trials = map[string]func(r *rand.Rand) trial{
 	"one_hot": func(r *rand.Rand) trial {
 		return trial{op: &op.OneHot{Classes: between(r, 1, 4)}, in: one(ir.Int(shape(r, between(r, 0, 3))...))}
 	},
+	"relayout": func(r *rand.Rand) trial {
+		s := shape(r, between(r, 1, 4))
+		return trial{op: &op.Relayout{Lanes: between(r, 0, len(s))}, in: one(ir.Float(s...))}
+	},
 	"reshape": func(r *rand.Rand) trial {
 		// Factors grouped in two ways give two shapes of one size.
 		factors := shape(r, between(r, 0, 5))

@@ -1,4 +1,6 @@
-package gopkg
+// Package describe says about a compiled kernel what every back end prints with
+// it: its name, the layers it comes from, what it computes and what it costs.
+package describe
 
 import (
 	"fmt"
@@ -9,9 +11,9 @@ import (
 	"netc/ir/loop"
 )
 
-// kernelDoc is the comment above a kernel: its layers with their lines, what
-// it computes, and the shapes of its tensors.
-func kernelDoc(name string, k *compiler.Kernel, code *loop.Code, args []*ir.Value) []string {
+// Doc is the comment above a kernel: its layers with their lines, what it
+// computes, the shapes of its tensors, and last how it is launched.
+func Doc(name string, k *compiler.Kernel, args []*ir.Value, launch string) []string {
 	doc := []string{fmt.Sprintf("%s computes %s.", name, originText(k))}
 	doc = append(doc, "")
 	doc = append(doc, formula(k.Nest.Body)...)
@@ -19,8 +21,7 @@ func kernelDoc(name string, k *compiler.Kernel, code *loop.Code, args []*ir.Valu
 	for _, v := range args {
 		doc = append(doc, fmt.Sprintf("\t%-24s %s", v.Name, v.Type))
 	}
-	doc = append(doc, "\t"+taskText(code))
-	return doc
+	return append(doc, "\t"+launch)
 }
 
 // originText is "conv1 + relu1 (lenet.net:6, lenet.net:7)", and says which
@@ -31,7 +32,7 @@ func originText(k *compiler.Kernel) string {
 		results = append(results, v.Name)
 	}
 	text := strings.Join(results, ", ")
-	layers, lines := origins(k.Node.From)
+	layers, lines := Origins(k.Node.From)
 	if layers != "" && layers != text {
 		text += " for " + layers
 	}
@@ -44,7 +45,9 @@ func originText(k *compiler.Kernel) string {
 	return text
 }
 
-func origins(from []ir.Origin) (layers, lines string) {
+// Origins lists the layers and the lines that a node came from, as "conv1 + relu1"
+// and "lenet.net:6, lenet.net:7".
+func Origins(from []ir.Origin) (layers, lines string) {
 	var names, places []string
 	for _, o := range from {
 		if o.Layer != "" {
@@ -58,16 +61,6 @@ func origins(from []ir.Origin) (layers, lines string) {
 }
 
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
-
-func taskText(code *loop.Code) string {
-	switch {
-	case code.Elementwise:
-		return fmt.Sprintf("one task per element: %d", code.Tasks)
-	case code.Tasks == 1:
-		return "one task"
-	}
-	return fmt.Sprintf("%d tasks", code.Tasks)
-}
 
 // formula writes the nest's statements as mathematics, one a line.
 func formula(body []loop.Stmt) []string {
