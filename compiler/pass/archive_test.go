@@ -21,6 +21,7 @@ var archivePasses = map[string]func(*ir.Graph) error{
 	"order":     Order,
 	"pointwise": FusePointwise,
 	"prologues": FusePrologues,
+	"recompute": Recompute,
 	"spread":    SpreadViews,
 }
 

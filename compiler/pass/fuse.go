@@ -100,7 +100,7 @@ func (f *fusion) operand(group []*ir.Node, sums bool, refused map[*ir.Node]bool)
 				continue
 			}
 			repeats := op.IsView(p) && !isCopy(p)
-			if !repeats && !(sums && elementwiseGroup(p)) {
+			if !repeats && !(sums && elementwiseGroup(p) && !repeatsElements(member, v)) {
 				continue
 			}
 			if !slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !slices.Contains(group, r) }) {
@@ -109,6 +109,14 @@ func (f *fusion) operand(group []*ir.Node, sums bool, refused map[*ir.Node]bool)
 		}
 	}
 	return nil
+}
+
+// repeatsElements reports whether a node broadcasts an operand.
+func repeatsElements(n *ir.Node, operand *ir.Value) bool {
+	return slices.ContainsFunc(bodyOf(n), func(inner *ir.Node) bool {
+		_, ok := inner.Op.(*op.Broadcast)
+		return ok && inner.In[0] == operand
+	})
 }
 
 // isCopy reports whether a view gives each element a place of its own, as a
@@ -207,7 +215,7 @@ func (f *fusion) candidate(group []*ir.Node, shape ir.Shape, refused map[*ir.Nod
 				if slices.Contains(group, n) || refused[n] || n.Body != nil || !f.present(n) {
 					continue
 				}
-				if _, ok := n.Op.(op.Elementwise); !ok || op.IsView(n) || !n.Out[0].Type.Shape.Equal(shape) {
+				if _, ok := n.Op.(op.Elementwise); !ok || op.IsView(n) || !n.Out[0].Type.Shape.Equal(shape) || f.belongsToSum(n, group) {
 					continue
 				}
 				return append([]*ir.Node{n}, f.views(n, group)...)
@@ -215,6 +223,47 @@ func (f *fusion) candidate(group []*ir.Node, shape ir.Shape, refused map[*ir.Nod
 		}
 	}
 	return nil
+}
+
+// A sum with fewer results than this is the work of so few tasks that computing
+// its terms there as well would keep other workers waiting.
+const fewSums = 16
+
+// belongsToSum reports whether FusePrologues should rather find a reader of the
+// group's values: a sum alone reads it, and what it is computed from is stored
+// in any case. Adding it up where it is computed then saves storing it.
+//
+//	d     = …                       d is stored for the convolution
+//	s.d   = mul d, y         =>     w.d = one kernel that adds up products
+//	w.d   = sum s.d
+//	x.d   = conv_grad_data d, w
+func (f *fusion) belongsToSum(n *ir.Node, group []*ir.Node) bool {
+	v := n.Out[0]
+	if f.roots[v] || len(f.readers[v]) != 1 {
+		return false
+	}
+	isAdded := slices.ContainsFunc(bodyOf(f.readers[v][0]), func(r *ir.Node) bool {
+		_, ok := r.Op.(*op.Sum)
+		return ok && r.In[0] == v && r.Out[0].Type.Shape.Count() >= fewSums
+	})
+	if !isAdded {
+		return false
+	}
+	large := 0
+	for _, operand := range n.In {
+		p := operand.Def
+		if p != nil && op.IsView(p) && !isCopy(p) {
+			continue
+		}
+		if large++; p == nil || !slices.Contains(group, p) {
+			continue
+		}
+		isStored := f.roots[operand] || slices.ContainsFunc(f.readers[operand], func(r *ir.Node) bool { return !isElementwise(r) && !slices.Contains(group, r) })
+		if !isStored {
+			return false
+		}
+	}
+	return large <= 2 // with more, loading them again costs more than storing the result
 }
 
 // views lists the broadcasts and constants that n reads and no node outside
