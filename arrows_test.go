@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"compiler/plan":     {"ir"},
 	"compiler/schedule": {"ir"},
 	"codegen/cpu":       {"ir"},
-	"codegen/asm":       {},
+	"codegen/asm":       {"codegen/asm"},
 	"codegen/vector":    {"ir", "codegen/asm"},
 	"codegen/describe":  {"ir", "compiler", "codegen/cpu"},
 	"codegen/cuda":      {"ir", "compiler", "codegen/cpu", "codegen/describe"},

@@ -26,6 +26,8 @@ import (
 // Options say what to compile.
 type Options struct {
 	Unoptimized bool     // -O0: the required passes only
+	Lanes       bool     // for vector kernels: puts the batch of activations in lanes
+	Vector      bool     // also compiles Unit.Vector, unless Unoptimized is set
 	TrainBatch  int      // samples of a training batch; 0 takes the run file's
 	TestBatch   int      // samples of a test batch; 0 takes the run file's
 	Keep        []string // tensors to keep as outputs, by the user's names
@@ -46,6 +48,10 @@ type Unit struct {
 	Phases []*Phase // train, update (only with iter_size above 1), test; those that exist
 	Arena  *plan.Arena
 	Passes []Timing
+
+	// Vector is the same network for vector kernels. Its parameters and states
+	// have the same places; its other tensors lie in another way.
+	Vector *Unit
 }
 
 // Timing is how long a pass took on one phase.
@@ -167,6 +173,15 @@ func (c *compilation) unit(file *spec.File) (*Unit, diag.List, error) {
 			return nil, messages, &BugError{Pass: "schedule", Phase: p.Name, Cause: err.Error(), Reproducer: p.Graph.String()}
 		}
 	}
+	if o.Vector && !o.Unoptimized {
+		o.Lanes, o.Vector, o.Dump = true, false, nil
+		if unit.Vector, _, err = Compile(file, run, o); err != nil {
+			return nil, messages, err
+		}
+		for _, t := range unit.Vector.Passes {
+			unit.Passes = append(unit.Passes, Timing{t.Phase + " in vectors", t.Pass, t.Time})
+		}
+	}
 	return unit, messages, nil
 }
 
@@ -185,6 +200,7 @@ type compilation struct {
 	gradients   map[*ir.Value]*ir.Value
 	keep        map[string]*ir.Value // tensors whose gradients are wanted
 	updateGraph *ir.Graph
+	batch       int // of the phase being compiled
 	timings     []Timing
 	remembers   bool // keeps each pass's graph for the case that it fails
 }
@@ -233,7 +249,7 @@ func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, er
 	if c.options.Dump != nil {
 		c.options.Dump("lower", p.Graph)
 	}
-	c.keep = lowered.Tensors
+	c.keep, c.batch = lowered.Tensors, batch
 	return p, messages, c.passes(p)
 }
 
@@ -258,7 +274,7 @@ func judged(net *spec.Net, kept []string) []string {
 // passes runs the pipeline on one graph.
 func (c *compilation) passes(p *Phase) error {
 	for _, s := range steps {
-		if s.phase != "" && s.phase != p.Name || c.options.Unoptimized && !s.required {
+		if s.phase != "" && s.phase != p.Name || c.options.Unoptimized && !s.required || s.lanes && !c.options.Lanes {
 			continue
 		}
 		if err := c.step(s, p); err != nil {

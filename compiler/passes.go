@@ -12,6 +12,7 @@ type step struct {
 	because  string // why it stands where it stands
 	required bool   // runs with -O0 too
 	phase    string // the only phase it is for; empty for all
+	lanes    bool   // only for kernels that compute in vectors; see Options.Lanes
 	run      func(c *compilation, g *ir.Graph) error
 }
 
@@ -82,6 +83,20 @@ var steps = []step{
 		run:     pure(pass.FusePrologues),
 	},
 	{
+		name: "batch-in-lanes", lanes: true,
+		does:    "puts the batch of activations innermost, in blocks of 16, and converts where a row-major tensor meets one in lanes",
+		because: "after the fusions, because only what kernels store has a layout; before order, which orders the conversions too",
+		run: func(c *compilation, g *ir.Graph) error {
+			moved, err := pass.BatchInLanes(g, c.batch)
+			for name, v := range c.keep {
+				if row := moved[v]; row != nil {
+					c.keep[name] = row
+				}
+			}
+			return err
+		},
+	},
+	{
 		name:    "order",
 		does:    "orders the kernels for the least peak memory",
 		because: "last, because it orders kernels, which the fusions make",
@@ -97,13 +112,14 @@ func pure(f func(*ir.Graph) error) func(*compilation, *ir.Graph) error {
 type PassInfo struct {
 	Name, Does, Because string
 	Required            bool
+	Lanes               bool // runs for vector kernels only
 }
 
 // Passes lists the pipeline in order, from "lower" to "order".
 func Passes() []PassInfo {
-	list := []PassInfo{{"lower", "turns layers into operators, and prunes the layers of other phases", "first: everything after it works on the graph", true}}
+	list := []PassInfo{{"lower", "turns layers into operators, and prunes the layers of other phases", "first: everything after it works on the graph", true, false}}
 	for _, s := range steps {
-		list = append(list, PassInfo{s.name, s.does, s.because, s.required})
+		list = append(list, PassInfo{s.name, s.does, s.because, s.required, s.lanes})
 	}
 	return list
 }

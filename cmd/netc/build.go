@@ -50,7 +50,7 @@ func (b *buildCommand) Run(c *console) error {
 		settings = []string{"data.source=" + b.Data.Data, "data.otherwise="}
 	}
 	s := b.Network.load("train", settings...)
-	unit, err := b.Network.compile(c, s, compiler.Options{})
+	unit, err := b.Network.compile(c, s, compiler.Options{Vector: true})
 	if err != nil {
 		return err
 	}

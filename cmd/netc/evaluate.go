@@ -23,7 +23,7 @@ func (t *testCommand) Run(c *console) error {
 	}
 	start := time.Now()
 	s := t.Network.load("test")
-	unit, err := t.Network.compile(c, s, compiler.Options{})
+	unit, err := t.Network.compile(c, s, compiler.Options{Vector: true})
 	if err != nil {
 		return err
 	}

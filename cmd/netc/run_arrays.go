@@ -55,7 +55,7 @@ func (r *runCommand) Run(c *console) error {
 		return err
 	}
 	names := newResolver(s, phase)
-	options := compiler.Options{Phases: []string{phase}, TrainBatch: batch, TestBatch: batch}
+	options := compiler.Options{Vector: true, Phases: []string{phase}, TrainBatch: batch, TestBatch: batch}
 	if len(grad) > 0 {
 		options.Gradients = []string{}
 	}

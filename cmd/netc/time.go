@@ -28,7 +28,7 @@ func (t *timeCommand) Run(c *console) error {
 	if t.Phase == "all" && t.Network.Batch != nil {
 		s.run.Test.Batch = *t.Network.Batch
 	}
-	unit, err := t.Network.compile(c, s, compiler.Options{})
+	unit, err := t.Network.compile(c, s, compiler.Options{Vector: true})
 	if err != nil {
 		return err
 	}

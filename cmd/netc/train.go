@@ -38,7 +38,7 @@ func (t *trainCommand) Run(c *console) error {
 		settings = settingsOf(run.Config)
 	}
 	s := t.Network.load("train", settings...)
-	unit, err := t.Network.compile(c, s, compiler.Options{})
+	unit, err := t.Network.compile(c, s, compiler.Options{Vector: true})
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (w *workspace) add(pkg string, u *compiler.Unit) {
 	for name, content := range m.Files {
 		switch {
 		case strings.HasPrefix(name, "runtime/"):
-		case !strings.Contains(name, "/") && strings.HasSuffix(name, ".go"):
+		case !strings.Contains(name, "/") && (strings.HasSuffix(name, ".go") || strings.HasSuffix(name, ".s")):
 			content = bytes.ReplaceAll(content, []byte(fmt.Sprintf("%q", pkg+"/runtime")), []byte(`"agreement/runtime"`))
 			name = pkg + "/" + name
 		default:

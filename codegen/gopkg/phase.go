@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 
+	"netc/codegen/asm"
 	"netc/codegen/cpu"
 	"netc/codegen/describe"
 	"netc/compiler"
@@ -23,20 +24,35 @@ type phase struct {
 	kernels []*cpu.Kernel
 	copies  []ir.Write
 	calls   []string // one entry of the schedule each
+
+	addresses map[*ir.Value]string // variables of addresses, which assembly kernels take
+	vector    *vectorISA           // of assembly kernels, or nil
+	asm       asm.File             // those kernels
+	shared    map[string]string    // kernels by what they compute: the function that does
+	stubs     []string
+	runs      joining
+	scratch   int
 }
 
 // newPhase prints the kernels of p; package takes the functions' names.
-func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase {
-	ph := &phase{Phase: p, names: map[*ir.Value]string{}, passes: describe.Passes(p), copies: p.Plan.Copies}
+func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase { return newPhaseFor(p, functions, nil) }
+
+// newPhaseFor prints them in the assembly of an instruction set, where one is
+// given and has them.
+func newPhaseFor(p *compiler.Phase, functions *cpu.Scope, isa *vectorISA) *phase {
+	ph := &phase{Phase: p, vector: isa, addresses: map[*ir.Value]string{}, shared: map[string]string{}, names: map[*ir.Value]string{}, passes: describe.Passes(p), copies: p.Plan.Copies}
 	ph.scope = cpu.NewScope("a", "lo", "hi", "runtime", "int", "nil", "copy")
 	kernels := make([]string, len(p.Kernels))
 	for i, k := range p.Kernels { // before the tensors, which must not hide them
-		kernels[i] = functions.Take(describe.Name(ph.Name, k))
+		kernels[i] = functions.Take(describe.Name(ph.Name, k) + ph.suffix())
 		ph.scope.Take(kernels[i])
 	}
 	for i, k := range p.Kernels {
-		ph.kernel(kernels[i], k)
+		if isa == nil || !ph.vectorKernel(kernels[i], k) {
+			ph.kernel(kernels[i], k)
+		}
 	}
+	ph.runs.end()
 	for _, w := range ph.copies {
 		ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { copy(%s[lo:hi], %s[lo:hi]) }},",
 			"copy", w.Target.Name, workFields(describe.CopyWork(w)), w.Target.Type.Shape.Count(), ph.tensor(w.Target), ph.tensor(w.Value)))
@@ -52,6 +68,7 @@ func (ph *phase) kernel(name string, k *compiler.Kernel) {
 	for i, v := range printed.Args {
 		args[i] = ph.tensor(v)
 	}
+	ph.runs.end()
 	layers, _ := describe.Origins(k.Node.From)
 	ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { %s(%s, lo, hi) }},",
 		name, layers, workFields(describe.WorkOf(ph.Phase, k, code, ph.passes)), code.Tasks, name, strings.Join(args, ", ")))
@@ -78,7 +95,7 @@ func (ph *phase) tensor(v *ir.Value) string {
 
 // view is the expression that cuts a tensor out of the arena.
 func (ph *phase) view(v *ir.Value) string {
-	return fmt.Sprintf("a.%s(%d, %d)", storage(v), ph.Plan.Offsets[v], v.Type.Shape.Count())
+	return fmt.Sprintf("a.%s(%d, %d)", storage(v), ph.Plan.Offsets[v], v.Type.Stored())
 }
 
 // text prints the phase's file.
@@ -91,10 +108,19 @@ func (ph *phase) text(header, pkg, module string) string {
 			imports = []string{`"math"`, ""}
 		}
 	}
+	if len(ph.stubs) > 0 {
+		imports = append([]string{`"unsafe"`}, imports...)
+		if len(imports) == 1 {
+			imports = append(imports, "")
+		}
+	}
 	fmt.Fprintf(&b, "%s\n\npackage %s\n\nimport (\n%s\n%q\n)\n\n", header, pkg, strings.Join(imports, "\n"), module+"/runtime")
 	b.WriteString(body)
 	for _, k := range ph.kernels {
 		b.WriteString("\n" + k.Text)
+	}
+	for _, s := range ph.stubs {
+		b.WriteString("\n" + s)
 	}
 	return b.String()
 }
@@ -125,12 +151,20 @@ func (ph *phase) body() string {
 	if ph.Graph.Loss != nil {
 		fields += fmt.Sprintf("Loss: %s,\n", ph.tensor(ph.Graph.Loss))
 	}
+	if ph.scratch > 0 {
+		fields += fmt.Sprintf("Scratch: %d,\n", ph.scratch)
+	}
 	fields += "Schedule: []runtime.Launch{\n" + strings.Join(ph.calls, "\n") + "\n},\n"
 
-	fmt.Fprintf(&b, "// %sPhase binds the tensors and kernels of the %s pass to an arena, in the\n// order in which they run.\n", ph.Name, ph.Name)
-	fmt.Fprintf(&b, "func %sPhase(a *runtime.Arena) runtime.Phase {\n", ph.Name)
+	fmt.Fprintf(&b, "// %sPhase%s binds the tensors and kernels of the %s pass to an arena, in the\n// order in which they run.\n", ph.Name, ph.suffix(), ph.Name)
+	fmt.Fprintf(&b, "func %sPhase%s(a *runtime.Arena) runtime.Phase {\n", ph.Name, ph.suffix())
 	for _, v := range ph.inArenaOrder() {
-		fmt.Fprintf(&b, "%s := %s // %s\n", ph.names[v], ph.view(v), v.Type)
+		if ph.names[v] != "" {
+			fmt.Fprintf(&b, "%s := %s // %s\n", ph.names[v], ph.view(v), v.Type)
+		}
+		if ph.addresses[v] != "" {
+			fmt.Fprintf(&b, "%s := a.Pointer(%d) // %s\n", ph.addresses[v], ph.Plan.Offsets[v], v.Type)
+		}
 	}
 	fmt.Fprintf(&b, "\nreturn runtime.Phase{\n%s}\n}\n", fields)
 	return b.String()
@@ -170,7 +204,7 @@ func (ph *phase) inArenaOrder() []*ir.Value {
 	var list []*ir.Value
 	add := func(values []*ir.Value) {
 		for _, v := range values {
-			if ph.names[v] != "" {
+			if ph.names[v] != "" || ph.addresses[v] != "" {
 				list = append(list, v)
 			}
 		}

@@ -1,0 +1,4 @@
+package asm
+
+// FMA is the interpreter's fused multiply-add.
+var FMA = fma

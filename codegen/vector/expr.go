@@ -1,0 +1,580 @@
+package vector
+
+import (
+	"fmt"
+	"math"
+
+	"netc/codegen/asm"
+	"netc/ir"
+	"netc/ir/loop"
+)
+
+// constant is a float in all lanes.
+func (e *emitter) constant(x float64) asm.Reg {
+	c := float32(min(max(x, -math.MaxFloat32), math.MaxFloat32))
+	if math.IsInf(x, 0) {
+		c = float32(x)
+	}
+	for i := len(e.scopes) - 1; i >= 0; i-- {
+		if r, ok := e.scopes[i].consts[math.Float32bits(c)]; ok {
+			return r
+		}
+	}
+	r := e.f.Const(c)
+	e.top().consts[math.Float32bits(c)] = r
+	return r
+}
+
+// float evaluates a float expression in all lanes.
+func (e *emitter) float(x *loop.Expr) asm.Reg {
+	if v, ok := e.hoistedValue(x); ok {
+		return v.vec
+	}
+	switch x.Op {
+	case loop.Const:
+		return e.constant(x.Num)
+	case loop.Ref:
+		v, ok := e.vals[x.Var]
+		if !ok {
+			e.fail("%s is not set", x.Var.Name)
+		}
+		return v.vec
+	case loop.Get:
+		return e.load(x).vec
+	case loop.Add:
+		for i, product := range x.Args {
+			if product.Op == loop.Mul {
+				sum := e.copied(e.float(x.Args[1-i]))
+				e.f.FMA(sum, e.float(product.Args[0]), e.float(product.Args[1]))
+				return sum
+			}
+		}
+		return e.f.Op(asm.Add, e.float(x.Args[0]), e.float(x.Args[1]))
+	case loop.Sub:
+		if product := x.Args[1]; product.Op == loop.Mul {
+			sum := e.copied(e.float(x.Args[0]))
+			e.f.FNMA(sum, e.float(product.Args[0]), e.float(product.Args[1]))
+			return sum
+		}
+		return e.f.Op(asm.Sub, e.float(x.Args[0]), e.float(x.Args[1]))
+	case loop.Mul:
+		return e.f.Op(asm.Mul, e.float(x.Args[0]), e.float(x.Args[1]))
+	case loop.Div:
+		return e.f.Op(asm.Div, e.float(x.Args[0]), e.float(x.Args[1]))
+	case loop.Neg:
+		return e.f.Op(asm.Xor, e.float(x.Args[0]), e.constant(math.Copysign(0, -1)))
+	case loop.Min, loop.Max:
+		op := map[loop.Op]asm.VecOp{loop.Min: asm.Min, loop.Max: asm.Max}[x.Op]
+		return e.f.Op(op, e.float(x.Args[0]), e.float(x.Args[1]))
+	case loop.Select:
+		return e.choose(x, func(y *loop.Expr) asm.Reg { return e.float(y) })
+	case loop.ToFloat:
+		v := e.int(x.Args[0])
+		if v.aff != nil && v.aff.isConst() {
+			return e.constant(float64(v.aff.konst))
+		}
+		return e.f.Un(asm.ToFloat, e.vectorInt(v))
+	case loop.Call:
+		return e.call(x)
+	}
+	e.fail("no instructions for %s", loop.Format(x))
+	return 0
+}
+
+func (e *emitter) copied(r asm.Reg) asm.Reg {
+	c := e.f.NewVec()
+	e.f.Move(c, r)
+	return c
+}
+
+// choose evaluates a Select of which the sides are vectors.
+func (e *emitter) choose(x *loop.Expr, side func(*loop.Expr) asm.Reg) asm.Reg {
+	cond := e.bool(x.Args[0])
+	if cond.truth != nil {
+		if *cond.truth {
+			return side(x.Args[1])
+		}
+		return side(x.Args[2])
+	}
+	mask := e.maskOf(cond)
+	e.masks = append(e.masks, mask)
+	a := side(x.Args[1])
+	var b asm.Reg
+	if x.Args[2].Op == loop.Const && x.Args[2].Num == 0 && x.Args[2].Kind == loop.Float {
+		e.masks = e.masks[:len(e.masks)-1]
+		return e.f.Keep(mask, a)
+	}
+	e.masks[len(e.masks)-1] = 0
+	if loads(x.Args[2]) {
+		e.masks[len(e.masks)-1] = e.f.MaskNot(mask)
+	} else {
+		e.masks = e.masks[:len(e.masks)-1]
+	}
+	b = side(x.Args[2])
+	if loads(x.Args[2]) {
+		e.masks = e.masks[:len(e.masks)-1]
+	}
+	return e.f.Select(mask, a, b)
+}
+
+func loads(x *loop.Expr) bool {
+	found := false
+	x.Walk(func(y *loop.Expr) { found = found || y.Op == loop.Get })
+	return found
+}
+
+func (e *emitter) call(x *loop.Expr) asm.Reg {
+	switch x.Name {
+	case "uniform":
+		s := e.streamOf(x)
+		return uniform(e.f, s.whiten, s.offset, e.vectorInt(e.int(x.Args[3])))
+	case "pow":
+		if y := x.Args[1]; y.Op == loop.Const {
+			return powConst(e.f, e.float(x.Args[0]), y.Num)
+		}
+		return pow(e.f, e.float(x.Args[0]), e.float(x.Args[1]))
+	case "sqrt":
+		return e.f.Un(asm.Sqrt, e.float(x.Args[0]))
+	}
+	function := map[string]func(*asm.Func, asm.Reg) asm.Reg{"exp": exp, "log": log, "log1p": log1p, "tanh": tanh, "abs": abs}[x.Name]
+	if function == nil {
+		e.fail("no instructions for %s", x.Name)
+	}
+	return function(e.f, e.float(x.Args[0]))
+}
+
+// affine evaluates an integer expression of symbols.
+func (e *emitter) affine(x *loop.Expr) affine {
+	v := e.int(x)
+	if v.gp != 0 {
+		return e.computed(v.gp).affine()
+	}
+	if v.aff == nil {
+		e.fail("%s is no sum of loop variables", loop.Format(x))
+	}
+	return *v.aff
+}
+
+func whole(a affine) value { return value{aff: &a} }
+
+// int evaluates an integer expression.
+func (e *emitter) int(x *loop.Expr) value {
+	switch x.Op {
+	case loop.Const:
+		return whole(number(x.Int))
+	case loop.Ref:
+		if v, ok := e.vals[x.Var]; ok {
+			return v
+		}
+		if a, ok := e.at[x.Var]; ok {
+			return whole(a)
+		}
+		if x.Var.Extent == 1 {
+			return whole(number(0))
+		}
+		e.fail("%s is not set", x.Var.Name)
+	case loop.Get:
+		return e.load(x)
+	case loop.Neg:
+		if v := e.int(x.Args[0]); v.aff != nil {
+			return whole(v.aff.times(-1))
+		}
+	case loop.Add, loop.Sub, loop.Mul, loop.Div, loop.Mod:
+		a, b := e.symbolic(e.int(x.Args[0])), e.symbolic(e.int(x.Args[1]))
+		if v, ok := e.affineOf(x.Op, a, b); ok {
+			return v
+		}
+		return e.integerOf(x.Op, a, b)
+	case loop.Min, loop.Max:
+		a, b := e.int(x.Args[0]), e.int(x.Args[1])
+		if d, ok := e.affineOf(loop.Sub, a, b); ok {
+			switch least, most := d.aff.bounds(); {
+			case most <= 0:
+				return map[loop.Op]value{loop.Min: a, loop.Max: b}[x.Op]
+			case least >= 0:
+				return map[loop.Op]value{loop.Min: b, loop.Max: a}[x.Op]
+			}
+		}
+		r := e.f.NewGP()
+		e.f.Move(r, e.generalInt(a))
+		if x.Op == loop.Min {
+			e.f.MinGP(r, e.generalInt(b))
+		} else {
+			e.f.MaxGP(r, e.generalInt(b))
+		}
+		return value{gp: r}
+	case loop.Select:
+		if cond := e.bool(x.Args[0]); cond.truth != nil {
+			if *cond.truth {
+				return e.int(x.Args[1])
+			}
+			return e.int(x.Args[2])
+		}
+		return value{isInt: true, vec: e.choose(x, func(y *loop.Expr) asm.Reg { return e.vectorInt(e.int(y)) })}
+	}
+	e.fail("no integer instructions for %s", loop.Format(x))
+	return value{}
+}
+
+// symbolic is an integer as a sum of symbols where all lanes share it.
+func (e *emitter) symbolic(v value) value {
+	if v.gp != 0 {
+		return whole(e.computed(v.gp).affine())
+	}
+	return v
+}
+
+// affineOf combines sums of symbols where the result is one.
+func (e *emitter) affineOf(op loop.Op, a, b value) (value, bool) {
+	if a.aff == nil || b.aff == nil {
+		return value{}, false
+	}
+	switch op {
+	case loop.Add:
+		return whole(a.aff.plus(*b.aff, 1)), true
+	case loop.Sub:
+		return whole(a.aff.plus(*b.aff, -1)), true
+	case loop.Mul:
+		if a.aff.isConst() {
+			return whole(b.aff.times(a.aff.konst)), true
+		}
+		if b.aff.isConst() {
+			return whole(a.aff.times(b.aff.konst)), true
+		}
+	case loop.Div, loop.Mod:
+		if b.aff.isConst() {
+			q, r, ok := a.aff.split(b.aff.konst)
+			if op == loop.Div && ok {
+				return whole(q), true
+			}
+			if ok {
+				return whole(r), true
+			}
+		}
+	}
+	return value{}, false
+}
+
+// integerOf computes in registers.
+func (e *emitter) integerOf(op loop.Op, a, b value) value {
+	if a.vec == 0 && b.vec == 0 && (a.aff == nil || a.aff.lane() == 0) && (b.aff == nil || b.aff.lane() == 0) {
+		x := e.generalInt(a)
+		r := e.f.NewGP()
+		e.f.Move(r, x)
+		switch op {
+		case loop.Add:
+			e.f.AddGP(r, e.generalInt(b))
+			return value{gp: r}
+		case loop.Sub:
+			e.f.SubGP(r, e.generalInt(b))
+			return value{gp: r}
+		case loop.Mul:
+			if b.aff != nil && b.aff.isConst() {
+				return value{gp: e.f.MulInt(x, b.aff.konst)}
+			}
+			if a.aff != nil && a.aff.isConst() {
+				return value{gp: e.f.MulInt(e.generalInt(b), a.aff.konst)}
+			}
+			return value{isInt: true, vec: e.f.Op(asm.MulInt32, e.vectorInt(a), e.vectorInt(b))}
+		case loop.Div:
+			if b.aff != nil && b.aff.isConst() {
+				return value{gp: e.f.DivInt(x, b.aff.konst)}
+			}
+		case loop.Mod:
+			if b.aff != nil && b.aff.isConst() {
+				return value{gp: e.f.ModInt(x, b.aff.konst)}
+			}
+		}
+		e.fail("no integer instructions for a product of variables")
+	}
+	vec := map[loop.Op]asm.VecOp{loop.Add: asm.AddInt32, loop.Sub: asm.SubInt32, loop.Mul: asm.MulInt32}
+	o, ok := vec[op]
+	if !ok {
+		e.fail("no division of integers that differ by lane")
+	}
+	return value{isInt: true, vec: e.f.Op(o, e.vectorInt(a), e.vectorInt(b))}
+}
+
+// generalInt gives an integer that all lanes share as a register.
+func (e *emitter) generalInt(v value) asm.Reg {
+	switch {
+	case v.gp != 0:
+		return v.gp
+	case v.aff != nil && v.aff.lane() == 0:
+		return e.integer(*v.aff)
+	}
+	e.fail("an integer differs by lane")
+	return 0
+}
+
+// vectorInt gives an integer in all lanes.
+func (e *emitter) vectorInt(v value) asm.Reg {
+	switch {
+	case v.vec != 0:
+		return v.vec
+	case v.gp != 0:
+		return e.f.BroadcastGP(v.gp)
+	}
+	rest := v.aff.withoutLane()
+	var base asm.Reg
+	if rest.isConst() {
+		base = e.f.ConstInt(int32(rest.konst))
+	} else {
+		base = e.f.BroadcastGP(e.integer(rest))
+	}
+	c := v.aff.lane()
+	if c == 0 {
+		return base
+	}
+	lanes := e.f.LaneNumbers()
+	if c != 1 {
+		lanes = e.f.Op(asm.MulInt32, lanes, e.f.ConstInt(int32(c)))
+	}
+	return e.f.Op(asm.AddInt32, lanes, base)
+}
+
+func known(b bool) value { return value{truth: &b} }
+
+// bool evaluates a condition.
+func (e *emitter) bool(x *loop.Expr) value {
+	switch x.Op {
+	case loop.Const:
+		return known(x.Int != 0)
+	case loop.Ref:
+		return e.vals[x.Var]
+	case loop.Not:
+		v := e.bool(x.Args[0])
+		if v.truth != nil {
+			return known(!*v.truth)
+		}
+		return value{mask: e.f.MaskNot(e.maskOf(v))}
+	case loop.And, loop.Or:
+		a := e.bool(x.Args[0])
+		if a.truth != nil {
+			if *a.truth == (x.Op == loop.And) {
+				return e.bool(x.Args[1])
+			}
+			return a
+		}
+		if x.Op == loop.And && a.mask != 0 {
+			e.masks = append(e.masks, a.mask)
+			defer func() { e.masks = e.masks[:len(e.masks)-1] }()
+		}
+		b := e.bool(x.Args[1])
+		switch {
+		case b.truth != nil && *b.truth == (x.Op == loop.And):
+			return a
+		case b.truth != nil:
+			return b
+		case x.Op == loop.And && a.mask == 0 && b.mask == 0:
+			return value{uniform: append(append([]test{}, a.uniform...), b.uniform...)}
+		case x.Op == loop.And:
+			return value{mask: e.f.MaskAnd(e.maskOf(a), e.maskOf(b))}
+		}
+		return value{mask: e.f.MaskOr(e.maskOf(a), e.maskOf(b))}
+	case loop.Less, loop.LessEq, loop.Eq, loop.NotEq:
+		pred := map[loop.Op]asm.Pred{loop.Less: asm.LtP, loop.LessEq: asm.LeP, loop.Eq: asm.EqP, loop.NotEq: asm.NeP}[x.Op]
+		if x.Args[0].Kind == loop.Float {
+			return value{mask: e.f.Cmp(pred, e.float(x.Args[0]), e.float(x.Args[1]))}
+		}
+		a, b := e.int(x.Args[0]), e.int(x.Args[1])
+		if d, ok := e.affineOf(loop.Sub, a, b); ok && d.aff.lane() == 0 {
+			cond := map[loop.Op]asm.Cond{loop.Less: asm.Lt, loop.LessEq: asm.Le, loop.Eq: asm.Eq, loop.NotEq: asm.Ne}[x.Op]
+			if t, ok := decide(*d.aff, cond); ok {
+				return known(t)
+			}
+			return value{uniform: []test{{*d.aff, cond}}}
+		}
+		return value{mask: e.f.CmpInt(pred, e.vectorInt(a), e.vectorInt(b))}
+	}
+	e.fail("no condition %s", loop.Format(x))
+	return value{}
+}
+
+// decide answers a test whose answer does not depend on the symbols.
+func decide(a affine, c asm.Cond) (truth, ok bool) {
+	least, most := a.bounds()
+	switch c {
+	case asm.Lt:
+		return most < 0, most < 0 || least >= 0
+	case asm.Le:
+		return most <= 0, most <= 0 || least > 0
+	case asm.Eq, asm.Ne:
+		if least > 0 || most < 0 {
+			return c == asm.Ne, true
+		}
+		return c == asm.Eq, least == 0 && most == 0
+	}
+	return false, false
+}
+
+// maskOf gives a condition by lane.
+func (e *emitter) maskOf(v value) asm.Reg {
+	if v.mask != 0 {
+		return v.mask
+	}
+	if v.truth != nil {
+		n := int32(0)
+		if *v.truth {
+			n = 1
+		}
+		return e.f.CmpInt(asm.NeP, e.f.ConstInt(n), e.f.Zero())
+	}
+	var mask asm.Reg
+	for _, t := range v.uniform {
+		pred := map[asm.Cond]asm.Pred{asm.Lt: asm.LtP, asm.Le: asm.LeP, asm.Eq: asm.EqP, asm.Ne: asm.NeP, asm.Ge: asm.GeP, asm.Gt: asm.GtP}[t.cond]
+		m := e.f.CmpInt(pred, e.f.BroadcastGP(e.integer(t.of)), e.f.Zero())
+		if mask != 0 {
+			m = e.f.MaskAnd(mask, m)
+		}
+		mask = m
+	}
+	return mask
+}
+
+// load reads an element for every lane.
+func (e *emitter) load(x *loop.Expr) value {
+	v := x.Value
+	isInt := x.Kind == loop.Int
+	at := e.position(x.Args[0])
+	if at.aff == nil || !e.isStep(at.aff.lane()) {
+		return e.gather(v, at, isInt)
+	}
+	lane := at.aff.lane()
+	memo := ""
+	if !e.written[v] {
+		memo = fmt.Sprintf("%d %d %d %s", e.argument(v), lane*e.valid, at.aff.konst, key(at.aff.terms))
+		for i := len(e.scopes) - 1; i >= 0; i-- {
+			if r, ok := e.scopes[i].loads[memo]; ok {
+				if isInt && lane == 0 {
+					return value{gp: r}
+				}
+				return value{vec: r, isInt: isInt}
+			}
+		}
+	}
+	m := e.memory(v, *at.aff)
+	var out value
+	switch {
+	case lane == 0 && isInt:
+		out = value{gp: e.f.LoadInt32(m)}
+	case lane == 0:
+		out = value{vec: e.f.Broadcast(m)}
+	case e.valid != 0 && v.Type.Lanes == 0:
+		out = value{vec: e.f.LoadFirst(m, e.valid), isInt: isInt}
+	default:
+		out = value{vec: e.f.Load(m), isInt: isInt}
+	}
+	if memo != "" {
+		if r := out.vec; r != 0 {
+			e.top().loads[memo] = r
+		} else {
+			e.top().loads[memo] = out.gp
+		}
+	}
+	return out
+}
+
+func (e *emitter) isStep(lane int) bool { return lane == 0 || lane == 1 }
+
+// position evaluates a flat position: a sum of symbols, or integers by lane.
+func (e *emitter) position(x *loop.Expr) value { return e.int(x) }
+
+// gather reads an element from another place for each lane.
+func (e *emitter) gather(v *ir.Value, at value, isInt bool) value {
+	base := asm.Mem{Base: e.pointer(pointer{e.argument(v), nil})}
+	var index asm.Reg
+	switch {
+	case at.gp != 0:
+		m := asm.Mem{Base: base.Base, Index: at.gp, Scale: 4}
+		if isInt {
+			return value{gp: e.f.LoadInt32(m)}
+		}
+		return value{vec: e.f.Broadcast(m)}
+	case at.aff != nil:
+		base = e.memory(v, *at.aff)
+		lanes := e.f.LaneNumbers()
+		index = e.f.Op(asm.MulInt32, lanes, e.f.ConstInt(int32(at.aff.lane())))
+	default:
+		index = at.vec
+	}
+	n := e.width
+	if e.valid != 0 {
+		n = e.valid
+	}
+	if e.lane == nil {
+		n = 1
+	}
+	var mask asm.Reg
+	if n < e.width {
+		mask = e.f.FirstLanes(n)
+	}
+	for _, m := range e.masks {
+		if m == 0 {
+			continue
+		}
+		if mask == 0 {
+			mask = m
+		} else {
+			mask = e.f.MaskAnd(mask, m)
+		}
+	}
+	if mask == 0 {
+		mask = e.maskOf(known(true))
+	}
+	return value{vec: e.f.Gather(base, index, mask), isInt: isInt}
+}
+
+// put stores a value.
+func (e *emitter) put(s *loop.Put) {
+	v := s.Value
+	var of value
+	if v.Type.DType == ir.I32 {
+		of = e.int(s.Of)
+	} else {
+		of = value{vec: e.float(s.Of)}
+	}
+	at := e.position(s.At)
+	if at.aff == nil {
+		e.fail("%s is stored at a place that depends on data", v.Name)
+	}
+	if e.lane == nil {
+		m := e.memory(v, *at.aff)
+		if of.vec == 0 {
+			e.f.StoreInt32(m, e.generalInt(of))
+			return
+		}
+		e.f.StoreLane(m, of.vec)
+		return
+	}
+	vec := of.vec
+	if vec == 0 {
+		vec = e.vectorInt(of)
+	}
+	switch lane := at.aff.lane(); {
+	case lane == 1 && (e.valid == 0 || v.Type.Lanes != 0):
+		e.f.Store(e.memory(v, *at.aff), vec)
+	case lane == 1:
+		e.f.StoreFirst(e.memory(v, *at.aff), vec, e.valid)
+	case lane == 0:
+		e.fail("%s is stored by all lanes at once", v.Name)
+	default:
+		e.scatter(v, *at.aff, lane, vec)
+	}
+}
+
+// scatter stores each lane by itself, through the scratch memory.
+func (e *emitter) scatter(v *ir.Value, at affine, lane int, vec asm.Reg) {
+	e.scratch = max(e.scratch, 64)
+	buffer := e.f.Scratch()
+	e.f.Store(asm.Mem{Base: buffer}, vec)
+	m := e.memory(v, at)
+	n := e.width
+	if e.valid != 0 {
+		n = e.valid
+	}
+	for i := range n {
+		r := e.f.LoadInt32(asm.Mem{Base: buffer, Disp: 4 * i})
+		e.f.StoreInt32(asm.Mem{Base: m.Base, Disp: m.Disp + 4*lane*i}, r)
+	}
+}

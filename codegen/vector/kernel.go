@@ -1,0 +1,92 @@
+// Package vector turns loop nests into amd64 vector code.
+//
+// A nest comes in with its tensors' storage (ir.Type.Lanes) decided. Prepare
+// makes positions flat, chooses the axis whose neighbours share a vector (the
+// lanes), and merges axes that run through memory as one. A schedule gives
+// contractions a register tile, orders the axes and makes the outer ones tasks.
+// The emitter then walks the nest and prints instructions through codegen/asm.
+// Every shape is a constant: edges are cut into parts of their own, and there
+// is no general tail.
+package vector
+
+import (
+	"fmt"
+
+	"netc/codegen/asm"
+	"netc/ir"
+	"netc/ir/loop"
+)
+
+// Kernel is a compiled nest.
+type Kernel struct {
+	Func    *asm.Func
+	Args    []*ir.Value // the tensors, in the order of the kernel's arguments
+	Tasks   int
+	Groups  int // blocks of the batch that the tasks are grouped by, or 0
+	Scratch int // bytes of scratch memory
+}
+
+// Compile emits a nest. An error says what has no vector form; such a nest is
+// left to plain Go.
+func Compile(name string, nest *loop.Nest, isa asm.ISA) (k *Kernel, err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case fault:
+			k, err = nil, fmt.Errorf("%s: %w", name, r.error)
+		default:
+			panic(r)
+		}
+	}()
+	if from, to, ok := isRelayout(nest); ok {
+		return compileRelayout(name, from, to, isa)
+	}
+	p, err := prepare(nest, isa.Lanes())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s := p.plan(isa)
+	k = &Kernel{Tasks: s.tasks(p)}
+	for _, v := range append(nest.Loads(), nest.Stores()...) {
+		k.add(v)
+	}
+	if s.parallel > 0 && p.isVector[p.axes[0]] {
+		k.Groups = tilesIn(p.cutOf(p.axes[0]))
+	}
+	needs := map[int]map[string]pointer{}
+	for _, learning := range []bool{true, false} {
+		e := &emitter{prepared: p, f: asm.New(name, isa), s: s, args: k.Args, learning: learning, needs: needs,
+			written: map[*ir.Value]bool{}, at: map[*loop.Var]affine{}, size: map[*loop.Var]int{},
+			over: map[*loop.Var][]part{}, vals: map[*loop.Var]value{}, task: map[*loop.Var]asm.Reg{}}
+		for _, v := range nest.Stores() {
+			e.written[v] = true
+		}
+		e.run()
+		k.Func, k.Scratch = e.f, e.scratch
+	}
+	return k, k.Func.Finish()
+}
+
+func (k *Kernel) add(v *ir.Value) {
+	for _, u := range k.Args {
+		if u == v {
+			return
+		}
+	}
+	k.Args = append(k.Args, v)
+}
+
+// run emits the whole function.
+func (e *emitter) run() {
+	e.push(nil, -1)
+	for i := range e.args {
+		e.top().pointers[pointer{i, nil}.key()] = e.f.Arg(i)
+	}
+	if e.s.blocking != nil {
+		e.top().pointers[pointer{len(e.args), nil}.key()] = e.f.Scratch()
+	}
+	e.decode()
+	e.openStreams()
+	e.nest(0)
+	e.pop()
+}

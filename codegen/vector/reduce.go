@@ -1,0 +1,416 @@
+package vector
+
+import (
+	"math"
+
+	"netc/codegen/asm"
+	"netc/ir/loop"
+)
+
+// mostUnrolled is the greatest extent of a reduction's innermost axis that is
+// written out.
+const mostUnrolled = 12
+
+// mostTerms bounds the terms written out for that.
+const mostTerms = 28 * mostUnrolled
+
+// accumulator is the running result of a reduction at one point.
+type accumulator struct {
+	sum, arg asm.Reg
+}
+
+// reduction emits the loops of a reduction around body, checking each range as
+// far out as its axes allow. Ranges in later are left to body.
+type reduction struct {
+	*emitter
+	r       *loop.Reduce
+	later   []loop.Range
+	unroll  int // steps of the innermost axis in one iteration
+	body    func(step int)
+	checked map[int]bool
+	isLanes bool // the reduction has lanes of its own
+
+	// A blocked contraction runs atStop where axis number stop would begin.
+	stop   int
+	atStop func()
+}
+
+// contraction emits a sum for all points of a tile together, one accumulator
+// each, and then the rest of the body point by point.
+func (e *emitter) contraction(r *loop.Reduce, points []point) {
+	sums := make([]asm.Reg, len(points))
+	for i := range sums {
+		sums[i] = e.f.NewVec()
+		e.f.SetZero(sums[i])
+	}
+	red := &reduction{emitter: e, r: r, checked: map[int]bool{}}
+	for _, w := range r.Within {
+		for _, v := range points[0].axes {
+			if w.Index.Uses(v) {
+				red.later = append(red.later, w)
+				break
+			}
+		}
+	}
+	red.unroll = e.unrollFor(r, len(points))
+	red.body = func(int) {
+		for i, p := range points {
+			e.atPoint(p, func() {
+				for _, w := range red.later {
+					inside, known := e.inside(w)
+					if !known {
+						e.fail("a range is not known for a whole tile")
+					}
+					if !inside {
+						return
+					}
+				}
+				e.term(r, &accumulator{sum: sums[i]}, red.isLanes)
+			})
+		}
+	}
+	red.run()
+	for i, p := range points {
+		e.atPoint(p, func() {
+			sum := sums[i]
+			if red.isLanes {
+				sum = e.f.Sum(sum)
+			}
+			e.vals[r.Var] = value{vec: sum}
+			e.statements(e.prepared.body[1:])
+		})
+	}
+}
+
+// reduce emits a reduction at one point.
+func (e *emitter) reduce(r *loop.Reduce) {
+	red := &reduction{emitter: e, r: r, checked: map[int]bool{}}
+	red.unroll = e.unrollFor(r, 1)
+	chains := 1
+	if r.Arg == nil && red.unroll > 1 && len(r.Body) == 0 {
+		chains = min(4, red.unroll)
+	}
+	acc := make([]accumulator, chains)
+	start := map[loop.Reduction]float64{loop.Sum: 0, loop.Product: 1, loop.Maximum: math.Inf(-1)}[r.Kind]
+	for i := range acc {
+		acc[i].sum = e.f.NewVec()
+		e.f.Move(acc[i].sum, e.constant(start))
+		if r.Arg != nil {
+			acc[i].arg = e.f.NewVec()
+			e.f.SetZero(acc[i].arg)
+		}
+	}
+	red.body = func(step int) {
+		e.statements(r.Body)
+		for _, w := range red.later {
+			if inside, known := e.inside(w); known && !inside {
+				return
+			} else if !known {
+				e.fail("a range depends on what its own reduction computes")
+			}
+		}
+		e.term(r, &acc[step%chains], red.isLanes)
+	}
+	red.run()
+	for n := chains; n > 1; n = (n + 1) / 2 {
+		for i := 0; i < n/2; i++ {
+			e.combine(r.Kind, acc[i].sum, acc[n-1-i].sum)
+		}
+	}
+	sum := acc[0].sum
+	if red.isLanes {
+		switch r.Kind {
+		case loop.Sum:
+			sum = e.f.Sum(sum)
+		case loop.Maximum:
+			sum = e.f.MaxLanes(sum)
+		default:
+			e.fail("a product over lanes")
+		}
+	}
+	e.vals[r.Var] = value{vec: sum}
+	if r.Arg != nil {
+		if red.isLanes {
+			e.fail("the place of a maximum over lanes")
+		}
+		e.vals[r.Arg] = value{vec: acc[0].arg, isInt: true}
+	}
+}
+
+func (e *emitter) combine(kind loop.Reduction, into, other asm.Reg) {
+	op := map[loop.Reduction]asm.VecOp{loop.Sum: asm.Add, loop.Product: asm.Mul, loop.Maximum: asm.Max}[kind]
+	e.f.OpTo(into, op, into, other)
+}
+
+// unrollFor says how many steps of the innermost axis to write out.
+func (e *emitter) unrollFor(r *loop.Reduce, points int) int {
+	inner := e.innermost(r)
+	if inner == nil {
+		return 1
+	}
+	if len(r.Body) > 0 {
+		return 1
+	}
+	parts := e.cut(inner)
+	if len(parts) == 1 && parts[0].to-parts[0].from <= mostUnrolled && points*(parts[0].to-parts[0].from) <= mostTerms {
+		return parts[0].to - parts[0].from
+	}
+	for _, u := range []int{8, 6, 4, 3, 2} {
+		if u*points > 48 {
+			continue
+		}
+		fits := true
+		for _, p := range parts {
+			n := p.to - p.from
+			fits = fits && (n%u == 0 || n == 1)
+		}
+		if fits {
+			return u
+		}
+	}
+	return 1
+}
+
+// innermost is the last axis that is no lane.
+func (e *emitter) innermost(r *loop.Reduce) *loop.Var {
+	for i := len(r.Axes) - 1; i >= 0; i-- {
+		if !e.isLane[r.Axes[i]] {
+			return r.Axes[i]
+		}
+	}
+	return nil
+}
+
+func (red *reduction) run() {
+	e := red.emitter
+	outer := e.lane
+	for _, v := range red.r.Axes {
+		if e.isLane[v] {
+			if e.lane != nil {
+				e.fail("lanes inside of lanes")
+			}
+			e.lane = e.laneSymbol()
+			e.at[v] = e.lane.affine()
+			red.isLanes = true
+		}
+	}
+	valid := e.valid
+	red.axis(0)
+	e.lane, e.valid = outer, valid
+	for _, v := range red.r.Axes {
+		delete(e.at, v)
+	}
+}
+
+// axis emits the loops from axis i on.
+func (red *reduction) axis(i int) {
+	if red.atStop != nil && i == red.stop {
+		red.atStop()
+		return
+	}
+	red.continueAt(i)
+}
+
+// guard runs body where the ranges hold that depend on axes before stop and on
+// the axes of the nest.
+func (red *reduction) guard(body func()) {
+	at, loops := red.atStop, red.stop
+	red.atStop, red.stop = body, loops
+	red.checks(loops, func() { body() })
+	red.atStop, red.stop = at, loops
+}
+
+// continueAt emits the loops from axis i on.
+func (red *reduction) continueAt(i int) { red.checks(i, func() { red.loops(i) }) }
+
+// checks runs body under those ranges that no axis from i on decides.
+func (red *reduction) checks(i int, body func()) {
+	e := red.emitter
+	var tests []test
+	var passed []int
+	defer func() {
+		for _, n := range passed {
+			delete(red.checked, n)
+		}
+	}()
+	for n, w := range red.r.Within {
+		if red.checked[n] || red.isLater(w) || !red.known(w, i) {
+			continue
+		}
+		inside, known := e.inside(w)
+		if known && !inside {
+			return
+		}
+		red.checked[n] = true
+		passed = append(passed, n)
+		if !known {
+			a := e.affine(w.Index)
+			tests = append(tests, test{a, asm.Ge}, test{a.plus(number(w.Extent), -1), asm.Lt})
+		}
+	}
+	if len(tests) > 0 {
+		e.branch(e.undecided(tests), body)
+		return
+	}
+	body()
+}
+
+// undecided leaves out tests that always hold.
+func (e *emitter) undecided(tests []test) []test {
+	var list []test
+	for _, t := range tests {
+		least, most := t.of.bounds()
+		switch {
+		case t.cond == asm.Ge && least >= 0, t.cond == asm.Lt && most < 0:
+		default:
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+func (red *reduction) isLater(w loop.Range) bool {
+	for _, l := range red.later {
+		if l.Index == w.Index {
+			return true
+		}
+	}
+	return false
+}
+
+// known reports whether all of the axes from i on are absent from a range.
+func (red *reduction) known(w loop.Range, i int) bool {
+	for _, v := range red.r.Axes[i:] {
+		if w.Index.Uses(v) {
+			return false
+		}
+	}
+	bound := true
+	w.Index.Walk(func(x *loop.Expr) {
+		if x.Op == loop.Ref {
+			_, isScalar := red.emitter.vals[x.Var]
+			bound = bound && (isScalar || red.emitter.has(x.Var))
+		}
+	})
+	if !bound {
+		return false
+	}
+	for v := range red.emitter.isLane {
+		if w.Index.Uses(v) {
+			red.emitter.fail("a range over lanes")
+		}
+	}
+	return true
+}
+
+func (red *reduction) loops(i int) {
+	e := red.emitter
+	if i == len(red.r.Axes) {
+		red.body(0)
+		return
+	}
+	v := red.r.Axes[i]
+	if e.isLane[v] {
+		red.axis(i + 1)
+		return
+	}
+	if v != e.innermost(red.r) || e.unrolled[v] {
+		e.along(v, func() { red.axis(i + 1) })
+		return
+	}
+	step := 0
+	for _, p := range e.cut(v) {
+		n := p.to - p.from
+		u := red.unroll
+		if n%u != 0 {
+			u = 1
+		}
+		e.inPart(v, p, func() {
+			e.loop(n/u, func(it affine) {
+				for k := range u {
+					e.at[v] = it.times(u).plus(number(p.from+k), 1)
+					red.last(i+1, step+k)
+				}
+			})
+		})
+	}
+	delete(e.at, v)
+}
+
+// last is axis for what is left after the innermost loop: lanes.
+func (red *reduction) last(i, step int) {
+	body := red.body
+	red.body = func(int) { body(step) }
+	red.axis(i)
+	red.body = body
+}
+
+// inside decides a range where it can.
+func (e *emitter) inside(w loop.Range) (inside, known bool) {
+	a := e.affine(w.Index)
+	least, most := a.bounds()
+	switch {
+	case least >= 0 && most < w.Extent:
+		return true, true
+	case most < 0 || least >= w.Extent:
+		return false, true
+	}
+	return false, false
+}
+
+// term adds one term of a reduction to an accumulator.
+func (e *emitter) term(r *loop.Reduce, acc *accumulator, lanes bool) {
+	var cond value
+	if r.Where != nil {
+		cond = e.bool(r.Where)
+		if cond.truth != nil && !*cond.truth {
+			return
+		}
+		if cond.truth == nil && cond.mask == 0 {
+			e.branch(cond.uniform, func() { e.combineTerm(r, acc, lanes, 0) })
+			return
+		}
+	}
+	e.combineTerm(r, acc, lanes, cond.mask)
+}
+
+func (e *emitter) combineTerm(r *loop.Reduce, acc *accumulator, lanes bool, mask asm.Reg) {
+	if lanes && e.valid != 0 {
+		first := e.f.FirstLanes(e.valid)
+		if mask != 0 {
+			first = e.f.MaskAnd(first, mask)
+		}
+		mask = first
+	}
+	if mask == 0 && r.Kind == loop.Sum && r.Of.Op == loop.Mul {
+		a := e.float(r.Of.Args[0])
+		e.f.FMA(acc.sum, a, e.float(r.Of.Args[1]))
+		return
+	}
+	if mask != 0 {
+		e.masks = append(e.masks, mask)
+		defer func() { e.masks = e.masks[:len(e.masks)-1] }()
+	}
+	of := e.float(r.Of)
+	switch r.Kind {
+	case loop.Sum:
+		if mask != 0 {
+			of = e.f.Keep(mask, of)
+		}
+		e.f.OpTo(acc.sum, asm.Add, acc.sum, of)
+	case loop.Product:
+		if mask != 0 {
+			of = e.f.Select(mask, of, e.constant(1))
+		}
+		e.f.OpTo(acc.sum, asm.Mul, acc.sum, of)
+	case loop.Maximum:
+		larger := e.f.Cmp(asm.GtP, of, acc.sum)
+		if mask != 0 {
+			larger = e.f.MaskAnd(larger, mask)
+		}
+		if r.Arg != nil {
+			e.f.Move(acc.arg, e.f.Select(larger, e.vectorInt(e.int(r.ArgOf)), acc.arg))
+		}
+		e.f.Move(acc.sum, e.f.Select(larger, of, acc.sum))
+	}
+}

@@ -1,0 +1,642 @@
+package vector
+
+import (
+	"math"
+	"slices"
+
+	"netc/codegen/asm"
+	"netc/ir/loop"
+)
+
+// schedule says how a prepared nest runs: the first axes are tasks. Tiles are
+// in the parts of the axes.
+type schedule struct {
+	parallel int
+	blocking *blocking
+}
+
+// tasks is the number of tasks of a nest.
+func (s schedule) tasks(p *prepared) int {
+	n := 1
+	for _, v := range p.axes[:s.parallel] {
+		n *= tilesIn(p.cutOf(v))
+	}
+	return n
+}
+
+// Enough tasks to occupy many cores with a static partition.
+const enoughTasks = 96
+
+// A task of fewer vector operations than this is not worth a call of its own.
+const leastWork = 4000
+
+// cutOf is how an axis is cut outside of any part of another.
+func (p *prepared) cutOf(v *loop.Var) []part {
+	if list, ok := p.parts[v]; ok {
+		return list
+	}
+	return []part{{from: 0, to: v.Extent, size: 1}}
+}
+
+// plan chooses tiles, the order of the axes and the tasks.
+func (p *prepared) plan(isa asm.ISA) schedule {
+	if r := p.contraction(); r != nil {
+		p.tile(r, isa)
+		if b := p.block(p.body[0].(*loop.Reduce)); b != nil {
+			groups := 0
+			for groups < len(p.axes) && p.isGroup[p.axes[groups]] {
+				groups++
+			}
+			p.arrange(b, groups)
+			return schedule{parallel: groups, blocking: b}
+		}
+	} else {
+		p.unrollElements()
+	}
+	return p.chooseTasks()
+}
+
+// contraction is the sum of products at the heart of a convolution or matrix
+// product, or nil.
+func (p *prepared) contraction() *loop.Reduce {
+	if len(p.body) == 0 {
+		return nil
+	}
+	r, ok := p.body[0].(*loop.Reduce)
+	if !ok || r.Kind != loop.Sum || r.Arg != nil || len(r.Body) > 0 || r.Where != nil || len(gets(r.Of)) < 2 || r.Of.Op != loop.Mul {
+		return nil
+	}
+	for _, s := range p.body[1:] {
+		switch s.(type) {
+		case *loop.Let, *loop.Put:
+		default:
+			return nil
+		}
+	}
+	return r
+}
+
+func gets(x *loop.Expr) []*loop.Expr {
+	var list []*loop.Expr
+	x.Walk(func(y *loop.Expr) {
+		if y.Op == loop.Get {
+			list = append(list, y)
+		}
+	})
+	return list
+}
+
+// machine describes what bounds a tile.
+type machine struct {
+	registers int
+	latency   float64 // cycles from one multiply-add into a sum to the next, with some slack
+}
+
+func machineOf(isa asm.ISA) machine {
+	if isa == asm.AVX512 {
+		return machine{32, 4.6}
+	}
+	return machine{16, 4.6}
+}
+
+// tile chooses the register tile of a contraction: the pair of axes and sizes
+// that takes the fewest cycles for all points.
+func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
+	m := machineOf(isa)
+	p.tapsLast(r)
+	r = p.body[0].(*loop.Reduce)
+	terms := gets(r.Of)
+	var axes []*loop.Var
+	for _, v := range p.axes {
+		if p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || v.Extent < 2 || !p.hasKnownEdges(r, v) {
+			continue
+		}
+		axes = append(axes, v)
+	}
+	type choice struct {
+		a, b   *loop.Var
+		pa, pb []part
+	}
+	var best choice
+	least := math.Inf(1)
+	single := []part{{from: 0, to: 1, size: 1}}
+	inner := r.Axes[len(r.Axes)-1]
+	consider := func(a, b *loop.Var, pa, pb []part) {
+		cycles := 0.0
+		for _, x := range pa {
+			for _, y := range pb {
+				c, ok := m.cycles(terms, inner, a, b, x.size, y.size)
+				if !ok {
+					return
+				}
+				cycles += c * float64((x.to-x.from)/x.size*((y.to-y.from)/y.size))
+			}
+		}
+		points := 1.0
+		for _, v := range []*loop.Var{a, b} {
+			if v != nil {
+				points *= float64(v.Extent)
+			}
+		}
+		// Blocks of the batch in one tile read twice as many images at once, and
+		// do not let workers keep to their own.
+		if p.blocks != nil && (a == p.blocks || b == p.blocks) {
+			cycles *= 1.15
+		}
+		// More code for the same work is worse.
+		cycles *= 1 + 0.004*float64(len(pa)*len(pb))
+		if cycles/points < least {
+			best, least = choice{a, b, pa, pb}, cycles/points
+		}
+	}
+	most := m.registers - 3
+	consider(nil, nil, single, single)
+	for _, b := range axes {
+		for sb := 1; sb <= min(most, b.Extent); sb++ {
+			pb := p.tiled(r, b, sb)
+			consider(nil, b, single, pb)
+			for _, a := range axes {
+				if a == b {
+					continue
+				}
+				for sa := 2; sa <= min(most/sb, a.Extent); sa++ {
+					consider(a, b, p.tiled(r, a, sa), pb)
+				}
+			}
+		}
+	}
+	for v, list := range map[*loop.Var][]part{best.a: best.pa, best.b: best.pb} {
+		if v != nil {
+			p.parts[v] = list
+			for _, other := range p.parts {
+				for i := range other {
+					if inner, ok := other[i].inner[v]; ok {
+						other[i].inner[v] = chunked(inner, list[0].size)
+					}
+				}
+			}
+		}
+	}
+	// The outer axis of the tile comes before the inner one, so that what a row
+	// of the tile shares is loaded once.
+	p.order(r, best.a, best.b)
+}
+
+// tapsLast moves the axes of a reduction that its ranges depend on to the end:
+// the taps of a filter are then written out, neighbouring taps share loads, and
+// a tile at an edge knows which of them lie outside.
+func (p *prepared) tapsLast(r *loop.Reduce) {
+	var first, last []*loop.Var
+	for _, v := range r.Axes {
+		if p.isLane[v] || p.isVector[v] && p.parts[v] != nil {
+			return
+		}
+		if slices.ContainsFunc(r.Within, func(w loop.Range) bool { return w.Index.Uses(v) }) {
+			last = append(last, v)
+		} else {
+			first = append(first, v)
+		}
+	}
+	if len(first) == 0 || len(last) == 0 {
+		return
+	}
+	copied := *r
+	copied.Axes = append(first, last...)
+	p.body = append([]loop.Stmt{&copied}, p.body[1:]...)
+}
+
+// hasKnownEdges reports whether, at each point of a tile along v, every range
+// is decided when the innermost axis of the reduction is written out.
+func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
+	if lo, hi := loop.Interior(v, []loop.Stmt{r}); lo == 0 && hi == v.Extent {
+		return true
+	}
+	for _, w := range r.Within {
+		a, ok := w.Index.ToAffine()
+		if !ok {
+			return false
+		}
+		if a.Coef[v] == 0 {
+			continue
+		}
+		inner := r.Axes[len(r.Axes)-1]
+		for u := range a.Coef {
+			if u != v && (u != inner || u.Extent > mostUnrolled || p.isLane[u]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// cycles estimates one step of the reduction for a tile of sa by sb points.
+// Where the innermost axis is written out, its steps share the loads of
+// neighbouring points.
+func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
+	loads, held := 0.0, 0
+	steps := 1
+	if inner.Extent <= mostUnrolled {
+		steps = inner.Extent
+	}
+	for _, t := range terms {
+		usesA, usesB := a != nil && t.Uses(a), b != nil && t.Uses(b)
+		count := distinct(t, inner, steps, a, sa, b, sb)
+		loads += float64(count) / float64(steps)
+		switch {
+		case usesA && !usesB && steps > 1 && count < sa*steps: // kept for the next step
+			held += sa
+		case usesA:
+			held++
+		case usesB:
+			held += sb
+		default:
+			held++
+		}
+	}
+	points := sa * sb
+	if points+held > m.registers {
+		return 0, false
+	}
+	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency), true
+}
+
+// distinct counts the elements that a load reads at all points of a tile in a
+// number of steps of the innermost axis.
+func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
+	at, ok := t.Args[0].ToAffine()
+	if !ok {
+		return sa * sb * steps
+	}
+	seen := map[int]bool{}
+	for i := range sa {
+		for j := range sb {
+			for k := range steps {
+				position := at.Coef[inner] * k
+				if a != nil {
+					position += at.Coef[a] * i
+				}
+				if b != nil {
+					position += at.Coef[b] * j
+				}
+				seen[position] = true
+			}
+		}
+	}
+	return len(seen)
+}
+
+// tiled cuts an axis into tiles of a size. Where a range has to be checked at
+// its ends, the points there are emitted one tile at a time, with what lies
+// outside left out.
+func (p *prepared) tiled(r *loop.Reduce, v *loop.Var, size int) []part {
+	if list, ok := p.parts[v]; ok {
+		return chunked(list, size)
+	}
+	lo, hi := loop.Interior(v, []loop.Stmt{r})
+	if lo >= hi {
+		lo, hi = v.Extent, v.Extent
+	}
+	var list []part
+	constant := func(from, to int) {
+		n := (to - from + size - 1) / size
+		for i := range n {
+			f, t := from+(to-from)*i/n, from+(to-from)*(i+1)/n
+			list = append(list, part{from: f, to: t, size: t - f})
+		}
+	}
+	if (lo > 0 || hi < v.Extent) && v.Extent <= 16 && size > 1 {
+		constant(0, v.Extent)
+		return list
+	}
+	if size == 1 && (lo > 0 || hi < v.Extent) {
+		return []part{{from: 0, to: v.Extent, size: 1}}
+	}
+	constant(0, lo)
+	list = append(list, chunked([]part{{from: lo, to: hi, size: 1}}, size)...)
+	constant(hi, v.Extent)
+	return list
+}
+
+// chunked cuts parts into tiles. A rest that is small shares with the tile
+// before it.
+func chunked(parts []part, size int) []part {
+	var out []part
+	for _, p := range parts {
+		n := p.to - p.from
+		if p.valid != 0 || size == 1 || n <= 1 {
+			out = append(out, p)
+			continue
+		}
+		whole, rest := n/size, n%size
+		add := func(from, to, size int) {
+			if from < to {
+				q := p
+				q.from, q.to, q.size = from, to, size
+				out = append(out, q)
+			}
+		}
+		switch {
+		case rest == 0:
+			add(p.from, p.to, size)
+		case whole == 0:
+			add(p.from, p.to, rest)
+		case rest <= size/2:
+			both := size + rest
+			start := p.from + (whole-1)*size
+			add(p.from, start, size)
+			if both%2 == 0 {
+				add(start, p.to, both/2)
+			} else {
+				add(start, start+(both+1)/2, (both+1)/2)
+				add(start+(both+1)/2, p.to, both/2)
+			}
+		default:
+			add(p.from, p.from+whole*size, size)
+			add(p.from+whole*size, p.to, rest)
+		}
+	}
+	return out
+}
+
+// Sizes of the caches that loop orders aim at, in bytes.
+const nearCache = 256 << 10
+
+// order puts the axes of a contraction in the order in which they loop.
+func (p *prepared) order(r *loop.Reduce, a, b *loop.Var) {
+	axes := slices.Clone(p.axes)
+	// The halves of a block: an axis of their own right after the blocks, unless
+	// they are in the tile.
+	if i := slices.Index(axes, p.half); i >= 0 && p.half != a && p.half != b {
+		axes = slices.Delete(axes, i, i+1)
+		axes = slices.Insert(axes, slices.Index(axes, p.blocks)+1, p.half)
+	}
+	terms := gets(r.Of)
+	if len(terms) == 2 && a != nil && b != nil {
+		axes = p.sweep(axes, terms, a, b)
+	}
+	// The inner tile axis last.
+	if i, j := slices.Index(axes, a), slices.Index(axes, b); a != nil && b != nil && i > j {
+		axes = append(slices.Delete(axes, j, j+1), b)
+	}
+	p.axes = axes
+}
+
+// sweep decides which operand of a product stays near while the other passes:
+// an axis of the nest that only one operand uses is moved inside of the axes
+// that only the other uses where that saves traffic.
+func (p *prepared) sweep(axes []*loop.Var, terms []*loop.Expr, a, b *loop.Var) []*loop.Var {
+	only := func(x, y *loop.Expr) (list []*loop.Var) {
+		for _, v := range axes {
+			if x.Uses(v) && !y.Uses(v) && !p.isVector[v] {
+				list = append(list, v)
+			}
+		}
+		return list
+	}
+	w, x := terms[1], terms[0]
+	if !p.vectorLoad(x) && p.vectorLoad(w) {
+		w, x = x, w
+	}
+	channels, pixels := only(w, x), only(x, w)
+	if len(channels) == 0 || len(pixels) < 2 {
+		return axes
+	}
+	bytes := func(t *loop.Expr) float64 { return float64(t.Value.Type.Bytes()) }
+	slice := bytes(x)
+	for _, v := range p.axes {
+		if p.isVector[v] && x.Uses(v) {
+			slice /= float64(v.Extent)
+		}
+	}
+	tiles := 1.0
+	for _, v := range channels {
+		tiles *= float64(tilesIn(p.cutOf(v)))
+	}
+	rows := float64(pixels[0].Extent)
+	weight := func(bytes float64) float64 {
+		if bytes > nearCache {
+			return 3
+		}
+		return 1
+	}
+	channelsOuter := slice * tiles * weight(slice)
+	pixelsOuter := bytes(w)*rows*weight(bytes(w)) + slice*tiles*weight(slice/rows*3)
+	if pixelsOuter >= channelsOuter {
+		return axes
+	}
+	// The first pixel axis moves before the first channel axis.
+	i, j := slices.Index(axes, channels[0]), slices.Index(axes, pixels[0])
+	if i < j {
+		axes = slices.Insert(slices.Delete(axes, j, j+1), i, pixels[0])
+	}
+	return axes
+}
+
+// vectorLoad reports whether a position moves with the lanes.
+func (p *prepared) vectorLoad(t *loop.Expr) bool {
+	for v := range p.isLane {
+		if t.Uses(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// unrollElements writes out a few vectors of the innermost axis where the body
+// is short.
+func (p *prepared) unrollElements() {
+	if len(p.axes) == 0 {
+		return
+	}
+	v := p.axes[len(p.axes)-1]
+	for _, s := range p.body {
+		if _, ok := s.(*loop.Reduce); ok {
+			return
+		}
+		if _, ok := s.(*loop.For); ok {
+			return
+		}
+	}
+	if p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil {
+		return
+	}
+	n := 0
+	loop.WalkExprs(p.body, func(x *loop.Expr) { n++ })
+	size := 4
+	if n > 40 {
+		size = 2
+	}
+	if n > 120 || v.Extent < 2*size {
+		return
+	}
+	p.parts[v] = chunked(p.cutOf(v), size)
+	for _, list := range p.parts {
+		for i := range list {
+			if inner, ok := list[i].inner[v]; ok {
+				list[i].inner[v] = chunked(inner, size)
+			}
+		}
+	}
+}
+
+// chooseTasks takes outer axes as tasks until there are enough. A first axis
+// that alone has many points is cut into tasks of several.
+func (p *prepared) chooseTasks() schedule {
+	work := p.work()
+	for i, v := range p.axes {
+		tiles := tilesIn(p.cutOf(v))
+		rest := 1.0
+		for _, u := range p.axes[i+1:] {
+			rest *= float64(tilesIn(p.cutOf(u)))
+		}
+		if i == len(p.axes)-1 || p.unrolled[v] || p.isLimit(v) || p.overridden(v) {
+			return p.cutTasks(i, work)
+		}
+		before := 1
+		for _, u := range p.axes[:i] {
+			before *= tilesIn(p.cutOf(u))
+		}
+		if before >= enoughTasks || i > 0 && work/float64(before) < leastWork {
+			return schedule{parallel: i}
+		}
+		_ = tiles
+	}
+	return schedule{parallel: 0}
+}
+
+// overridden reports whether an axis is cut in another way in some part.
+func (p *prepared) overridden(v *loop.Var) bool {
+	for _, list := range p.parts {
+		for _, q := range list {
+			if _, ok := q.inner[v]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cutTasks makes the first i axes tasks, and pieces of axis i where there are
+// too few and it is long.
+func (p *prepared) cutTasks(i int, work float64) schedule {
+	tasks := schedule{parallel: i}.tasks(p)
+	v := p.axes[i]
+	parts := p.cutOf(v)
+	tiles := tilesIn(parts)
+	wanted := min(enoughTasks/max(tasks, 1), int(work/float64(tasks)/leastWork))
+	if tasks >= enoughTasks || wanted < 2 || tiles < 2 || p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || p.overridden(v) {
+		return schedule{parallel: i}
+	}
+	if tiles <= wanted {
+		return schedule{parallel: i + 1}
+	}
+	if len(parts) != 1 {
+		// Only the first part is long; cutting it needs the others as parts of
+		// the pieces.
+		return p.cutLong(i, wanted)
+	}
+	return p.cutLong(i, wanted)
+}
+
+// cutLong splits an axis into pieces and what runs inside of one.
+func (p *prepared) cutLong(i, wanted int) schedule {
+	v := p.axes[i]
+	parts := p.cutOf(v)
+	size := parts[0].size
+	piece := max((v.Extent+wanted-1)/wanted, size)
+	piece = (piece + size - 1) / size * size
+	count := v.Extent / piece
+	if count < 2 {
+		return schedule{parallel: i}
+	}
+	outer, inner := loop.Axis(v.Name+"p", (v.Extent+piece-1)/piece), loop.Axis(v.Name+"i", piece)
+	valid := 0
+	for _, q := range parts {
+		valid = max(valid, q.valid)
+		if len(q.inner) > 0 {
+			return schedule{parallel: i}
+		}
+	}
+	p.parts[inner] = chunked([]part{{from: 0, to: piece, size: 1}}, size)
+	rest := v.Extent % piece
+	whole := part{from: 0, to: count, size: 1}
+	var list []part
+	switch {
+	case rest == 0 && valid == 0:
+		list = []part{whole}
+	default:
+		if rest == 0 { // the last piece ends with the vector that is not full
+			whole.to--
+			rest = piece
+		}
+		var tail []part
+		if valid != 0 {
+			tail = append(chunked([]part{{from: 0, to: rest - 1, size: 1}}, size), part{from: rest - 1, to: rest, size: 1, valid: valid})
+			tail = slices.DeleteFunc(tail, func(q part) bool { return q.from == q.to })
+		} else {
+			tail = chunked([]part{{from: 0, to: rest, size: 1}}, size)
+		}
+		last := part{from: whole.to, to: whole.to + 1, size: 1, inner: map[*loop.Var][]part{inner: tail}}
+		list = []part{whole, last}
+		if whole.from == whole.to {
+			list = list[1:]
+		}
+	}
+	p.parts[outer] = list
+	delete(p.parts, v)
+	p.isVector[outer], p.isVector[inner] = p.isVector[v], p.isVector[v]
+	p.axes = replaceIn(p.axes, v, []*loop.Var{outer, inner})
+	p.body = replaceAxisIn(p.body, v, nil, loop.Plus(loop.Times(loop.R(outer), loop.I(piece)), loop.R(inner)))
+	return schedule{parallel: i + 1}
+}
+
+// work estimates the vector operations of the nest.
+func (p *prepared) work() float64 {
+	n := 1.0
+	for _, v := range p.axes {
+		n *= float64(v.Extent)
+	}
+	return n * max(statementWork(p.body, p.isLane), 1)
+}
+
+func statementWork(body []loop.Stmt, lanes map[*loop.Var]bool) float64 {
+	total := 0.0
+	for _, s := range body {
+		switch s := s.(type) {
+		case *loop.Let:
+			total += expressionWork(s.Of)
+		case *loop.Put:
+			total += 1 + expressionWork(s.Of)
+		case *loop.For:
+			n := float64(s.Axis.Extent)
+			if lanes[s.Axis] {
+				n = 1
+			}
+			total += n * statementWork(s.Body, lanes)
+		case *loop.Reduce:
+			n := 1.0
+			for _, v := range s.Axes {
+				if !lanes[v] {
+					n *= float64(v.Extent)
+				}
+			}
+			total += n * (1 + expressionWork(s.Of) + statementWork(s.Body, lanes))
+		}
+	}
+	return total
+}
+
+func expressionWork(x *loop.Expr) float64 {
+	n := 0.0
+	x.Walk(func(y *loop.Expr) {
+		switch {
+		case y.Op == loop.Call:
+			n += 20
+		case y.Op == loop.Div:
+			n += 5
+		case y.Kind == loop.Float:
+			n++
+		}
+	})
+	return n
+}
