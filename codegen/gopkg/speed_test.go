@@ -20,7 +20,7 @@ func BenchmarkBuild(b *testing.B) {
 			net := filepath.Join("../../models", name+".net")
 			for b.Loop() {
 				start := time.Now()
-				unit := compileModel(b, net, compiler.Options{})
+				unit := compileModel(b, net, compiler.Options{Vector: true})
 				compiled := time.Now()
 				if _, err := gopkg.Emit(unit, filepath.Base(net)); err != nil {
 					b.Fatal(err)
