@@ -99,7 +99,8 @@ func (f *Func) findUnset() {
 type spiller struct {
 	f       *Func
 	fixed   map[Reg]bool // made for a spilled register; spilling them gains nothing
-	spilled []Reg
+	spilled []interval
+	homes   map[Reg]*home // of the spilled registers, while the code is rewritten
 	rounds  int
 	comment []string // of an instruction that went, for the next
 }
@@ -108,7 +109,7 @@ type spiller struct {
 func (s *spiller) scan() bool {
 	f := s.f
 	s.rounds++
-	list := f.intervals()
+	list := f.intervals(s.fixed)
 	slices.SortStableFunc(list, func(a, b interval) int { return a.start - b.start })
 	f.phys = make([]uint8, f.regs+1)
 	f.saved = false
@@ -135,7 +136,7 @@ func (s *spiller) scan() bool {
 		}
 		active[b] = kept
 		choice := uint8(none)
-		if h := cur.hint; h != 0 && f.bank(h) == b && !slices.Contains(s.spilled, h) && !taken[f.phys[h.number()]] && slices.Contains(order[b], f.phys[h.number()]) {
+		if h := cur.hint; h != 0 && f.bank(h) == b && !s.isSpilled(h) && !taken[f.phys[h.number()]] && slices.Contains(order[b], f.phys[h.number()]) {
 			choice = f.phys[h.number()]
 		}
 		for _, p := range order[b] {
@@ -161,11 +162,11 @@ func (s *spiller) scan() bool {
 				return false
 			}
 			if victim < 0 {
-				s.spilled = append(s.spilled, cur.reg)
+				s.spilled = append(s.spilled, cur)
 				continue
 			}
 			choice = active[b][victim].phys
-			s.spilled = append(s.spilled, active[b][victim].reg)
+			s.spilled = append(s.spilled, active[b][victim].interval)
 			active[b] = slices.Delete(active[b], victim, victim+1)
 		}
 		f.phys[cur.reg.number()] = choice
@@ -177,13 +178,17 @@ func (s *spiller) scan() bool {
 	return len(s.spilled) == 0
 }
 
+func (s *spiller) isSpilled(r Reg) bool {
+	return slices.ContainsFunc(s.spilled, func(v interval) bool { return v.reg == r })
+}
+
 // cost is what keeping an interval in memory costs, infinite where it frees no
 // register: it is set by one instruction and read by the next.
 func (s *spiller) cost(v interval) float64 {
 	if s.fixed[v.reg] || v.end-v.start <= 2 {
 		return math.Inf(1)
 	}
-	return v.weight
+	return v.cost()
 }
 
 // dropMoves removes copies of a register to itself.

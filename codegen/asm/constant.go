@@ -1,6 +1,7 @@
 package asm
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 )
@@ -11,13 +12,19 @@ type symbol struct {
 	name string
 	note string // what it holds, for the reader
 	data []uint32
+
+	bytes []byte // the data in memory
 }
 
 func (f *Func) symbol(name, note string, data func() []uint32) int {
 	if i, ok := f.known[name]; ok {
 		return i
 	}
-	f.symbols = append(f.symbols, symbol{name: name, note: note, data: data()})
+	s := symbol{name: name, note: note, data: data()}
+	for _, word := range s.data {
+		s.bytes = binary.LittleEndian.AppendUint32(s.bytes, word)
+	}
+	f.symbols = append(f.symbols, s)
 	f.known[name] = len(f.symbols) - 1
 	return len(f.symbols) - 1
 }

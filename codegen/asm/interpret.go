@@ -158,10 +158,7 @@ func (m *machine) place(o *operand, size int, verb string) []byte {
 	case isParameter:
 		return binary.LittleEndian.AppendUint64(nil, m.params[o.n/8])[:size]
 	case isSymbol:
-		var bytes []byte
-		for _, word := range m.f.symbols[o.n].data {
-			bytes = binary.LittleEndian.AppendUint32(bytes, word)
-		}
+		bytes := m.f.symbols[o.n].bytes
 		if o.mem.Disp+size > len(bytes) {
 			m.fail("%s %d bytes at %d of a constant of %d", verb, size, o.mem.Disp, len(bytes))
 		}

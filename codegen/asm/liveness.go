@@ -150,67 +150,6 @@ func (f *Func) dropDead() {
 	}
 }
 
-// An interval is where a register holds a value: from one position to another,
-// both included. Instruction i reads at position 2i and writes at 2i+1.
-type interval struct {
-	reg        Reg
-	start, end int
-	weight     float64 // what keeping it in memory costs
-	hint       Reg     // a register to share with, where it ends as this starts
-}
-
-// intervals finds each register's interval, in the order of their starts.
-func (f *Func) intervals() []interval {
-	of := make([]interval, f.regs+1)
-	for i := range of {
-		of[i] = interval{start: -1}
-	}
-	touch := func(n, at int) {
-		v := &of[n]
-		if v.start < 0 {
-			v.start, v.end = at, at
-		}
-		v.start, v.end = min(v.start, at), max(v.end, at)
-	}
-	for _, b := range f.blocks() {
-		b.in.each(func(n int) { touch(n, 2*b.start) })
-		b.out.each(func(n int) { touch(n, 2*b.end-1) })
-		for k := b.start; k < b.end; k++ {
-			in := &f.code[k]
-			cost := 1.0
-			for range in.depth {
-				cost *= 10
-			}
-			in.registers(func(r Reg, a access) {
-				n := r.number()
-				if a&reads != 0 {
-					touch(n, 2*k)
-					c := cost
-					if a&folds != 0 && a&writes == 0 {
-						c *= 0.5 // read in place, by the instruction itself
-					}
-					of[n].weight += c
-				}
-				if a&writes != 0 {
-					touch(n, 2*k+1)
-					of[n].weight += cost
-				}
-			})
-			if in.isMove() {
-				of[in.args[1].reg.number()].hint = in.args[0].reg
-			}
-		}
-	}
-	var list []interval
-	for n, v := range of {
-		if v.start >= 0 {
-			v.reg = f.made[n]
-			list = append(list, v)
-		}
-	}
-	return list
-}
-
 // isMove reports a copy between registers of one class.
 func (in *inst) isMove() bool {
 	switch in.op {

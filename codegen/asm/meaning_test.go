@@ -69,6 +69,33 @@ func TestFirstLanes(t *testing.T) {
 	})
 }
 
+// TestWhere checks masked loads, stores and gathers.
+func TestWhere(t *testing.T) {
+	meaning(t, func(f *asm.Func, w *writer) {
+		mask := f.CmpInt(asm.GtP, f.Load(w.integer(8)), f.Load(w.integer(9)))
+		index := f.Op(asm.And, f.Load(w.integer(0)), f.ConstInt(63))
+		w.vec(f.LoadWhere(w.float(2), mask))
+		w.vec(f.Gather(asm.Mem{Base: w.floats, Disp: 4}, index, mask))
+		f.StoreWhere(asm.Mem{Base: w.store, Disp: w.at}, f.Load(w.float(2)), mask)
+		w.at += w.size()
+		w.mask(mask) // unharmed
+	}, func(isa asm.ISA, floats []float32, ints []int32, got [][]uint32) error {
+		n := isa.Lanes()
+		for l := range n {
+			var load, gather, all uint32
+			if ints[8*n+l] > ints[9*n+l] {
+				load, gather, all = math.Float32bits(floats[2*n+l]), math.Float32bits(floats[1+ints[l]&63]), math.MaxUint32
+			}
+			for i, want := range []uint32{load, gather, load, all} {
+				if got[i][l] != want {
+					return fmt.Errorf("result %d, lane %d is %08x, want %08x", i, l, got[i][l], want)
+				}
+			}
+		}
+		return nil
+	})
+}
+
 // TestAcross checks sums against float64, their order against a slow
 // formulation, and the transpose.
 func TestAcross(t *testing.T) {

@@ -10,73 +10,56 @@ func (s *spiller) rewrite() {
 		f.fail("no allocation after %d rounds", s.rounds)
 		return
 	}
-	homes := make(map[Reg]*home, len(s.spilled))
-	for _, r := range s.spilled {
-		homes[r] = &home{}
-	}
-	for i := range f.code {
-		in := &f.code[i]
-		in.registers(func(r Reg, a access) {
-			if h := homes[r]; h != nil && a&writes != 0 {
-				h.defs++
-				h.made = in
-			}
-		})
-	}
-	for _, r := range s.spilled {
-		h := homes[r]
-		if h.defs == 1 && h.made.isRemade() {
-			in := *h.made
+	// A load that is to be repeated needs its address: where that is to be
+	// spilled too, the load waits for the next round.
+	s.spilled = slices.DeleteFunc(s.spilled, func(v interval) bool {
+		waits := false
+		if v.again != nil {
+			v.again.registers(func(r Reg, a access) {
+				waits = waits || a&reads != 0 && s.isSpilled(r)
+			})
+		}
+		return waits
+	})
+	s.homes = make(map[Reg]*home, len(s.spilled))
+	for _, v := range s.spilled {
+		h := &home{}
+		s.homes[v.reg] = h
+		if v.again != nil {
+			in := *v.again
 			h.again = &in
 			continue
 		}
-		size := f.slotBytes(r)
+		size := f.slotBytes(v.reg)
 		f.frame = (f.frame + size - 1) / size * size
 		h.slot = operand{kind: isSlot, n: int64(f.frame)}
 		f.frame += size
 	}
 	code := make([]inst, 0, len(f.code)+4*len(s.spilled))
-	for _, in := range f.code {
-		code = s.rewriteOne(code, in, homes)
+	for i, in := range f.code {
+		code = s.rewriteOne(code, in, i)
 	}
 	f.code = code
 }
 
 // home is where a spilled register's value is.
 type home struct {
-	defs  int
-	made  *inst
 	again *inst   // makes the value again
 	slot  operand // holds it otherwise
+	copy  Reg     // has the value too, after instruction last
+	last  int
 }
 
-// isRemade reports that an instruction can be repeated anywhere: its sources
-// are constants and parameters. The assembler makes 0 with an instruction that
-// changes the flags, so an integer 0 is not repeated.
-func (in *inst) isRemade() bool {
-	for _, o := range in.args {
-		switch o.kind {
-		case isReg:
-			if o.access&reads != 0 {
-				return false
-			}
-		case isImmediate:
-			if o.n == 0 && in.op == "MOVQ" {
-				return false
-			}
-		case isMem, isSlot, isLabelRef:
-			return false
-		}
-	}
-	return in.isPure()
-}
-
-func (s *spiller) rewriteOne(code []inst, in inst, homes map[Reg]*home) []inst {
+// rewriteOne appends instruction i of the code with spilled registers replaced:
+// by their place in memory where the instruction can take it, else by registers
+// of which each lives from one instruction to the next. Where that also reads
+// the value, it reads the same register.
+func (s *spiller) rewriteOne(code []inst, in inst, i int) []inst {
 	f := s.f
 	var found []Reg
 	uses := map[Reg]int{}
 	in.registers(func(r Reg, a access) {
-		if homes[r] != nil {
+		if s.homes[r] != nil {
 			if uses[r]++; uses[r] == 1 {
 				found = append(found, r)
 			}
@@ -91,7 +74,7 @@ func (s *spiller) rewriteOne(code []inst, in inst, homes map[Reg]*home) []inst {
 	in.args = slices.Clone(in.args)
 	var after []inst
 	for _, r := range found {
-		h := homes[r]
+		h := s.homes[r]
 		var a access
 		in.registers(func(q Reg, b access) {
 			if q == r {
@@ -102,24 +85,27 @@ func (s *spiller) rewriteOne(code []inst, in inst, homes map[Reg]*home) []inst {
 			s.comment = in.comment
 			return code // the one place that makes it; it is made where it is read
 		}
-		if uses[r] == 1 && a&folds != 0 && s.foldInto(&in, r, h) {
-			continue
-		}
-		t := f.newReg(r.Class())
-		s.fixed[t] = true
-		f.rename(&in, r, t)
-		if a&reads != 0 {
-			load := inst{op: f.slotMove(r), args: []operand{h.read(), def(t)}, depth: in.depth}
-			if h.again != nil {
-				load = *h.again
-				load.args = slices.Clone(load.args)
-				load.depth = in.depth
-				load.comment = nil
-				f.rename(&load, r, t)
+		t := h.copy
+		if t == 0 || h.last != i-1 {
+			if uses[r] == 1 && a&folds != 0 && s.foldInto(&in, r, h) {
+				continue
 			}
-			load.comment, in.comment = in.comment, nil
-			code = append(code, load)
+			t = f.newReg(r.Class())
+			s.fixed[t] = true
+			if a&reads != 0 {
+				load := inst{op: f.slotMove(r), args: []operand{h.read(), def(t)}}
+				if h.again != nil {
+					load = *h.again
+					load.args = slices.Clone(load.args)
+					f.rename(&load, r, t)
+				}
+				load.depth = in.depth
+				load.comment, in.comment = in.comment, nil
+				code = append(code, load)
+			}
 		}
+		h.copy, h.last = t, i
+		f.rename(&in, r, t)
 		if a&writes != 0 {
 			to := h.slot
 			to.access = writes
@@ -152,13 +138,13 @@ func (s *spiller) foldInto(in *inst, r Reg, h *home) bool {
 		case again.args[0].kind == isParameter && o.access&writes == 0:
 			*o = again.args[0]
 			return true
-		case again.op == "VBROADCASTSS":
+		case again.op == "VBROADCASTSS" && s.f.isa == AVX512:
 			*o = again.args[0]
-			if s.f.isa == AVX512 {
-				in.op += ".BCST"
-			}
+			in.op += ".BCST"
 			return true
-		case again.op == "VMOVUPS" && s.f.isa == AVX512: // a whole vector of the constants
+		case again.op == "VBROADCASTSS" && again.args[0].kind == isSymbol, // a whole vector of the constant
+			again.op == "VMOVUPS" && again.args[1].width == 0,
+			again.op == "MOVQ" && again.args[0].kind == isMem:
 			*o = again.args[0]
 			return true
 		}

@@ -50,7 +50,7 @@ func Compile(name string, nest *loop.Nest, isa asm.ISA) (k *Kernel, err error) {
 	for _, v := range append(nest.Loads(), nest.Stores()...) {
 		k.add(v)
 	}
-	if s.parallel > 0 && p.isVector[p.axes[0]] {
+	if s.parallel > 0 && p.axes[0] == p.blocks {
 		k.Groups = tilesIn(p.cutOf(p.axes[0]))
 	}
 	needs := map[int]map[string]pointer{}

@@ -15,10 +15,12 @@ import (
 // They share one recipe: take the argument apart exactly (an exponent and a
 // remainder), evaluate a polynomial of the remainder by Horner's rule with
 // fused multiply-adds, put the parts together with as few roundings as
-// possible. The polynomials have the smallest greatest error that coefficients
-// of type float32 allow; math_fit_test.go computes them again. ULP in the
-// comments is one unit in the last place of the exact result, and the bounds
-// are what math_test.go found over all 2^32 arguments.
+// possible. The polynomials have the smallest greatest error (Remez), but for
+// the rounding of their coefficients to float32; math_fit_test.go computes them
+// again. ULP in the comments is one unit in the last place of the exact result.
+// The bounds of functions of one argument hold for every float32 in the ranges
+// where rounding matters, from 2^-12 to where the function is flat, or for log
+// in the middle six powers of two; math_test.go checks a sample of all floats.
 //
 // A constant is loaded where it is used, since AVX2 has only 16 registers and
 // the loops around want them; a load costs less than a spill.

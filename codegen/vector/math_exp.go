@@ -18,7 +18,7 @@ var ln2Low = float32(math.Ln2 - float64(ln2High))
 // highest power first: relative error 3e-9.
 var expPolynomial = []float32{0.0019120649, 0.007869273, 0.04185437, 0.1666321, 0.50000226}
 
-// exp gives e^x within 1.5 ULP. Above 88.72284 it is +Inf. A result below
+// exp gives e^x within 1.6 ULP. Above 88.72284 it is +Inf. A result below
 // 2^-126 (x < -87.33655) is 0: denormal numbers are not made, which spares the
 // kernels around the processor's slow path for them.
 //
@@ -30,7 +30,7 @@ func exp(f *asm.Func, x asm.Reg) asm.Reg {
 	return f.Op(asm.Mul, mantissa, power)
 }
 
-// sigmoid gives 1 / (1 + e^-x) within 2.3 ULP at both ends: it becomes e^x for
+// sigmoid gives 1 / (1 + e^-x) within 2.6 ULP at both ends: it becomes e^x for
 // x far below 0, down to the smallest normal number, and 0 below that
 // (x < -88.72284), and 1 far above.
 func sigmoid(f *asm.Func, x asm.Reg) asm.Reg {

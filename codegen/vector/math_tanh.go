@@ -10,7 +10,7 @@ import (
 // highest power first: relative error 1.5e-8.
 var tanhPolynomial = []float32{0.044274054, 0.13387398, 0.33334205, 0.66666156, 0.99999994}
 
-// tanh is within 2.5 ULP, has the sign of its argument, of zero too, and is 1
+// tanh is within 2.6 ULP, has the sign of its argument, of zero too, and is 1
 // exactly from 9.02 on.
 //
 // It is h / (h+1) of h = (exp(2|x|) - 1)/2. With 2|x| = n ln 2 + 2r, n to the

@@ -16,6 +16,7 @@ type prepared struct {
 	axes     []*loop.Var
 	body     []loop.Stmt
 	lane     *loop.Var                // the nest's own lanes, or nil
+	row      *loop.Var                // where the lanes run through rows of memory: the axis of the vectors
 	blocks   *loop.Var                // where the lanes are of blocks: the axis of the blocks
 	half     *loop.Var                // and that of the vectors in one
 	isLane   map[*loop.Var]bool       // variables that count lanes, of reductions and inner loops too
@@ -577,7 +578,7 @@ func (p *prepared) cutFlat(v *loop.Var) {
 	}
 	value := loop.Plus(loop.Times(loop.R(q), loop.I(p.width)), loop.R(lane))
 	if slices.Contains(p.axes, v) {
-		p.lane = lane
+		p.lane, p.row = lane, q
 		p.axes = replaceIn(p.axes, v, []*loop.Var{q})
 		p.body = replaceAxisIn(p.body, v, nil, value)
 		return

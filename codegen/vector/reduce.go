@@ -43,6 +43,7 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 		sums[i] = e.f.NewVec()
 		e.f.SetZero(sums[i])
 	}
+	e.prefetch(r, points)
 	red := &reduction{emitter: e, r: r, checked: map[int]bool{}}
 	for _, w := range r.Within {
 		for _, v := range points[0].axes {
@@ -78,6 +79,36 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 			}
 			e.vals[r.Var] = value{vec: sum}
 			e.statements(e.prepared.body[1:])
+		})
+	}
+}
+
+// leastPrefetched is the number of terms of a tile that hide the time in which
+// memory answers.
+const leastPrefetched = 256
+
+// prefetch asks for the vectors that the rest of the body reads at each point,
+// such as the parameters that a gradient updates, before the sums begin.
+func (e *emitter) prefetch(r *loop.Reduce, points []point) {
+	terms := len(points)
+	for _, v := range r.Axes {
+		if !e.isLane[v] {
+			terms *= v.Extent
+		}
+	}
+	if e.lane == nil || terms < leastPrefetched {
+		return
+	}
+	for _, p := range points {
+		e.atPoint(p, func() {
+			loop.WalkExprs(e.body[1:], func(x *loop.Expr) {
+				if x.Op != loop.Get {
+					return
+				}
+				if at := e.int(x.Args[0]); at.aff != nil && at.aff.lane() == 1 {
+					e.f.Prefetch(e.memory(x.Value, *at.aff))
+				}
+			})
 		})
 	}
 }

@@ -180,6 +180,27 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 	// The outer axis of the tile comes before the inner one, so that what a row
 	// of the tile shares is loaded once.
 	p.order(r, best.a, best.b)
+	p.stream()
+}
+
+// streamed is how many vectors of a row a task of a row-major product works on,
+// so that it reads and writes runs of memory and not single lines of many rows.
+const streamed = 16
+
+// stream cuts the lanes' axis of a row-major contraction into pieces, and moves
+// what runs inside of a piece behind the other axes.
+func (p *prepared) stream() {
+	i := slices.Index(p.axes, p.row)
+	if p.row == nil || i < 0 || len(p.axes) < 2 || p.row.Extent < 2*streamed {
+		return
+	}
+	v := p.row
+	before := len(p.axes)
+	p.cutLong(i, (v.Extent+streamed-1)/streamed)
+	if len(p.axes) > before {
+		inner := p.axes[i+1]
+		p.axes = append(slices.Delete(p.axes, i+1, i+2), inner)
+	}
 }
 
 // tapsLast moves the axes of a reduction that its ranges depend on to the end:
@@ -245,6 +266,8 @@ func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (
 		switch {
 		case usesA && !usesB && steps > 1 && count < sa*steps: // kept for the next step
 			held += sa
+		case usesA && usesB && steps > 1 && count < sa*sb*steps:
+			held += sa * sb
 		case usesA:
 			held++
 		case usesB:
