@@ -65,6 +65,7 @@ func (f *Func) Finish() error {
 	}
 	f.findUnset()
 	f.dropDead()
+	f.joinMoves()
 	s := spiller{f: f, fixed: map[Reg]bool{}}
 	for f.fault == nil && !s.scan() {
 		s.rewrite()
@@ -189,24 +190,4 @@ func (s *spiller) cost(v interval) float64 {
 		return math.Inf(1)
 	}
 	return v.cost()
-}
-
-// dropMoves removes copies of a register to itself.
-func (f *Func) dropMoves() {
-	if f.fault != nil {
-		return
-	}
-	kept := f.code[:0]
-	var comment []string
-	for _, in := range f.code {
-		if in.isMove() && f.physical(in.args[0].reg) == f.physical(in.args[1].reg) {
-			comment = append(comment, in.comment...)
-			continue
-		}
-		if comment != nil {
-			in.comment, comment = append(comment, in.comment...), nil
-		}
-		kept = append(kept, in)
-	}
-	f.code = kept
 }

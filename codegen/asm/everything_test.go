@@ -296,6 +296,13 @@ func TestAssembles(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			funcs, _ := build(t, isa)
+			for _, rows := range []int{20, 40, 80} { // frames of both kinds
+				f := product(isa, fmt.Sprintf("rows%d", rows), rows, 9)
+				if err := f.Finish(); err != nil {
+					t.Fatal(err)
+				}
+				funcs = append(funcs, f)
+			}
 			asmtest.Write(t, dir, funcs)
 			for _, args := range [][]string{{"vet", "./..."}, {"build", "-o", "kernels", "."}} {
 				c := exec.Command("go", args...)

@@ -149,13 +149,3 @@ func (f *Func) dropDead() {
 		}
 	}
 }
-
-// isMove reports a copy between registers of one class.
-func (in *inst) isMove() bool {
-	switch in.op {
-	case "MOVQ", "VMOVAPS", "KMOVW":
-		a, b := &in.args[0], &in.args[1]
-		return len(in.args) == 2 && a.kind == isReg && b.kind == isReg && a.reg.Class() == b.reg.Class()
-	}
-	return false
-}

@@ -104,3 +104,26 @@ func TestText(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
+
+// TestMoves checks that results copied at once are written in place, and that
+// copies of what is read again stay.
+func TestMoves(t *testing.T) {
+	f := asm.New("moves", asm.AVX2)
+	a := f.Arg(0)
+	joined, kept := f.Load(asm.Mem{Base: a}), f.Load(asm.Mem{Base: a})
+	f.Repeat(10, func() {
+		f.Move(joined, f.Op(asm.Max, joined, f.Load(asm.Mem{Base: a})))
+		sum := f.Op(asm.Add, kept, joined)
+		f.Move(kept, sum)
+		f.OpTo(joined, asm.Mul, joined, sum)
+	})
+	f.Store(asm.Mem{Base: a}, f.Op(asm.Add, joined, kept))
+	if err := f.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	var w asm.File
+	w.Add(f)
+	if text := w.Text(""); strings.Count(text, "VMOVAPS") != 1 {
+		t.Errorf("want one copy in\n%s", text)
+	}
+}
