@@ -294,6 +294,9 @@ func TestOperatorsAgree(t *testing.T) {
 	nodeOf := map[string]string{}
 	for number, e := range example.All() {
 		x := e.Instance(t, uint64(number))
+		if slices.ContainsFunc(slices.Concat(x.Node.In, x.Node.Out), func(v *ir.Value) bool { return v.Type.Lanes != 0 }) {
+			continue // what a program takes and gives is row-major
+		}
 		var in []*ir.Value
 		for _, v := range x.Node.In {
 			name := fmt.Sprintf("e%d.%s", number, v.Name)
