@@ -1,6 +1,6 @@
 # make check is what CI runs; README lists the commands a user needs.
 
-.PHONY: build test check golden fuzz oracle
+.PHONY: build test check golden fuzz oracle bench
 
 build:
 	go build -o netc ./cmd/netc
@@ -30,3 +30,9 @@ fuzz:
 
 oracle:
 	cd oracle && go test ./...
+
+# netc against the peers that this machine has, see bench/README.md. For a part of
+# it: make bench BENCH="--nets lenet --modes train".
+BENCH ?= --out BENCHMARKS.md --json BENCHMARKS.json
+bench:
+	go run ./bench $(BENCH)

@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"models":            {},
 	"runtime":           {},
 	"data":              {"runtime", "golang.org/x/image"},
+	"bench":             {}, // it measures what users run: the command line and emitted programs
 }
 
 // TestArrows keeps the folders' dependencies pointing one way.

@@ -431,6 +431,12 @@ func (p *parser) typ() Type {
 			p.fail("more than %d axes", maxRank)
 		}
 	}
+	if p.accept("^") {
+		if t.Lanes != 0 || len(t.Shape) < 2 {
+			p.fail("only two axes without lanes can be exchanged")
+		}
+		t.Swap = true
+	}
 	return t
 }
 

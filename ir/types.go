@@ -66,13 +66,14 @@ func (s Shape) String() string {
 const LaneBlock = 16
 
 // Type is an element type and a shape, and how the elements lie in memory:
-// row-major, or with one axis in lanes. With axis a in lanes, the axis is cut
+// row-major, with the first two axes exchanged, or with one axis in lanes. With axis a in lanes, the axis is cut
 // into blocks of LaneBlock indices, which are innermost: [N, C, H, W] with N in
 // lanes is stored as [N/16, C, H, W, 16]. A last block is padded.
 type Type struct {
 	DType DType
 	Shape Shape
-	Lanes int // 1 + the axis in lanes, or 0 for row-major
+	Lanes int  // 1 + the axis in lanes, or 0
+	Swap  bool // the first two axes are exchanged in memory; Lanes is 0
 }
 
 // InLanes is the type with an axis in lanes.
@@ -81,11 +82,17 @@ func (t Type) InLanes(axis int) Type {
 	return t
 }
 
-// RowMajor is the type without lanes.
-func (t Type) RowMajor() Type {
-	t.Lanes = 0
+// Swapped is the type with the first two axes exchanged in memory.
+func (t Type) Swapped() Type {
+	t.Lanes, t.Swap = 0, true
 	return t
 }
+
+// IsRowMajor reports whether elements lie in the order of the axes.
+func (t Type) IsRowMajor() bool { return t.Lanes == 0 && !t.Swap }
+
+// SameLayout reports whether equal types lie in the same way.
+func (t Type) SameLayout(u Type) bool { return t.Lanes == u.Lanes && t.Swap == u.Swap }
 
 // Float is the f32 type of the given shape.
 func Float(shape ...int) Type { return Type{DType: F32, Shape: shape} }
@@ -94,9 +101,12 @@ func Float(shape ...int) Type { return Type{DType: F32, Shape: shape} }
 func Int(shape ...int) Type { return Type{DType: I32, Shape: shape} }
 
 // String gives the IR text, as in "f32[64,20,24,24]", or "f32[64/16,20,24,24]"
-// with the first axis in lanes.
+// with the first axis in lanes, or "f32[20,5,5,5]^" with the first two exchanged.
 func (t Type) String() string {
-	if t.Lanes == 0 {
+	switch {
+	case t.Swap:
+		return t.DType.String() + t.Shape.String() + "^"
+	case t.Lanes == 0:
 		return t.DType.String() + t.Shape.String()
 	}
 	parts := make([]string, len(t.Shape))
@@ -113,7 +123,7 @@ func (t Type) Equal(u Type) bool { return t.DType == u.DType && t.Shape.Equal(u.
 // LiesAs reports whether the same elements in row-major order, shaped as t and
 // as u, have the same bytes: both row-major, or the same first axis in lanes.
 func (t Type) LiesAs(u Type) bool {
-	return t.Lanes == u.Lanes && (t.Lanes == 0 || t.Lanes == 1 && t.Shape[0] == u.Shape[0])
+	return !t.Swap && !u.Swap && t.Lanes == u.Lanes && (t.Lanes == 0 || t.Lanes == 1 && t.Shape[0] == u.Shape[0])
 }
 
 // Stored is the number of elements in memory, the padding of a last block

@@ -33,7 +33,7 @@ func (g *Graph) Verify() error {
 			return fmt.Errorf("write %s: only parameters and states can be written", w.Target.Name)
 		case written[w.Target]:
 			return fmt.Errorf("%s is written twice", w.Target.Name)
-		case !w.Target.Type.Equal(w.Value.Type) || w.Target.Type.Lanes != w.Value.Type.Lanes:
+		case !w.Target.Type.Equal(w.Value.Type) || !w.Target.Type.SameLayout(w.Value.Type):
 			return fmt.Errorf("write %s: type %s, but the value %s is %s", w.Target.Name, w.Target.Type, w.Value.Name, w.Value.Type)
 		case w.Value.Kind != Result:
 			return fmt.Errorf("write %s: the value %s is not computed by the graph", w.Target.Name, w.Value.Name)

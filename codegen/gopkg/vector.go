@@ -82,7 +82,7 @@ func samePlaces(u, v *compiler.Unit) error {
 					continue
 				}
 				y := q.Graph.Lookup(x.Name)
-				if y == nil || p.Plan.Offsets[x] != q.Plan.Offsets[y] || y.Type.Lanes != 0 {
+				if y == nil || p.Plan.Offsets[x] != q.Plan.Offsets[y] || !y.Type.IsRowMajor() {
 					return fmt.Errorf("%s lies elsewhere for vector kernels", x.Name)
 				}
 			}

@@ -210,6 +210,11 @@ func (p *prepared) arrange(b *blocking, parallel int) {
 
 // blocked emits a blocked contraction once the task's axes are known.
 func (e *emitter) blocked(b *blocking) {
+	if e.prepared.lane != nil {
+		e.lane = e.laneSymbol()
+		e.at[e.prepared.lane] = e.lane.affine()
+		defer func() { e.lane = nil }()
+	}
 	r := e.body[0].(*loop.Reduce)
 	e.scratch = max(e.scratch, b.count*4*e.width)
 	scratch := len(e.args)
@@ -220,7 +225,6 @@ func (e *emitter) blocked(b *blocking) {
 	inner := e.axes[e.s.parallel:]
 	red.stop = b.split
 	red.atStop = func() { e.tiles(b, red, inner) }
-	red.unroll = e.unrollFor(r, 12)
 	red.run()
 	e.finish(b, b.axes)
 }
@@ -247,16 +251,14 @@ func (e *emitter) tiles(b *blocking, red *reduction, axes []*loop.Var) {
 		return m
 	}
 	sums := make([]asm.Reg, len(points))
+	red.leave(points)
+	red.unroll = e.unrollFor(red.r, len(points))
 	red.guard(func() {
 		e.push(nil, -1)
 		for i, p := range points {
 			sums[i] = e.f.Load(slot(p))
 		}
-		red.body = func(int) {
-			for i, p := range points {
-				e.atPoint(p, func() { e.term(red.r, &accumulator{sum: sums[i]}, true) })
-			}
-		}
+		red.body = func(int) { red.terms(points, sums) }
 		red.continueAt(b.split)
 		for i, p := range points {
 			e.f.Store(slot(p), sums[i])
@@ -271,7 +273,7 @@ func (e *emitter) has(v *loop.Var) bool { _, ok := e.at[v]; return ok }
 func (e *emitter) finish(b *blocking, axes []*loop.Var) {
 	scratch := len(e.args)
 	r := e.body[0].(*loop.Reduce)
-	if b.merged != nil {
+	if b.merged != nil && e.prepared.lane == nil {
 		e.finishMerged(b, axes)
 		return
 	}
@@ -286,7 +288,10 @@ func (e *emitter) finish(b *blocking, axes []*loop.Var) {
 			at = at.plus(e.at[v], n*e.width)
 		}
 		sum := e.f.Load(asm.Mem{Base: e.pointer(pointer{scratch, at.terms}), Disp: 4 * at.konst})
-		e.vals[r.Var] = value{vec: e.f.Sum(sum)}
+		if e.prepared.lane == nil {
+			sum = e.f.Sum(sum)
+		}
+		e.vals[r.Var] = value{vec: sum}
 		e.statements(e.body[1:])
 	}
 	walk(axes)

@@ -87,7 +87,7 @@ func (p *prepared) splitQuotients(nest *loop.Nest) *loop.Nest {
 	for range 16 {
 		axis, size, shifted := quotientOf(nest)
 		if axis == nil {
-			return nest
+			break
 		}
 		outer := loop.Axis(axis.Name+"q", (axis.Extent+size-1)/size)
 		inner := loop.Axis(axis.Name+"r", min(size, axis.Extent))
@@ -106,7 +106,41 @@ func (p *prepared) splitQuotients(nest *loop.Nest) *loop.Nest {
 		value := loop.Plus(loop.Times(loop.R(outer), loop.I(size)), loop.R(inner))
 		nest = replaceAxis(nest, axis, []*loop.Var{outer, inner}, value)
 	}
-	return nest
+	return &loop.Nest{Axes: nest.Axes, Body: loop.MapExprs(nest.Body, func(e *loop.Expr) *loop.Expr { return e.Map(divided) })}
+}
+
+// divided computes a quotient or remainder of a sum in which every term is a
+// multiple of the divisor, or together they stay below it.
+func divided(e *loop.Expr) *loop.Expr {
+	if e.Kind != loop.Int || e.Op != loop.Div && e.Op != loop.Mod || e.Args[1].Op != loop.Const {
+		return e
+	}
+	a, ok := e.Args[0].ToAffine()
+	n := e.Args[1].Int
+	if !ok || n < 1 || a.Const < 0 {
+		return e
+	}
+	quotient, rest := loop.I(a.Const/n), loop.I(a.Const%n)
+	most := a.Const % n
+	for _, v := range sortedVars(a) {
+		c := a.Coef[v]
+		switch {
+		case v.Extent < 1 || c < 0:
+			return e
+		case c%n == 0:
+			quotient = loop.Plus(loop.Times(loop.R(v), loop.I(c/n)), quotient)
+		default:
+			rest = loop.Plus(loop.Times(loop.R(v), loop.I(c)), rest)
+			most += c * (v.Extent - 1)
+		}
+	}
+	switch {
+	case most >= n:
+		return e
+	case e.Op == loop.Div:
+		return quotient
+	}
+	return rest
 }
 
 // quotientOf finds a quotient or remainder of one axis by a constant that is
@@ -451,6 +485,9 @@ func stride(a access, v *loop.Var) (int, bool) {
 	if a.value.Type.Lanes != 0 {
 		size = ir.LaneBlock
 	}
+	if a.value.Type.Swap {
+		return flatStride(loop.Position(a.value.Type, a.index), v)
+	}
 	step := 0
 	for i := len(a.index) - 1; i >= 0; i-- {
 		d := a.value.Type.Shape[i]
@@ -623,7 +660,7 @@ func flatStores(body []loop.Stmt) []loop.Stmt {
 // index is affine; what is no multiple of a block is the lane.
 func flatPosition(v *ir.Value, index []*loop.Expr) *loop.Expr {
 	if v.Type.Lanes == 0 {
-		return loop.Flat(v.Type.Shape, index)
+		return loop.Position(v.Type, index)
 	}
 	position := loop.I(0)
 	size := ir.LaneBlock

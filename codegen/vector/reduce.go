@@ -45,31 +45,9 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 	}
 	e.prefetch(r, points)
 	red := &reduction{emitter: e, r: r, checked: map[int]bool{}}
-	for _, w := range r.Within {
-		for _, v := range points[0].axes {
-			if w.Index.Uses(v) {
-				red.later = append(red.later, w)
-				break
-			}
-		}
-	}
+	red.leave(points)
 	red.unroll = e.unrollFor(r, len(points))
-	red.body = func(int) {
-		for i, p := range points {
-			e.atPoint(p, func() {
-				for _, w := range red.later {
-					inside, known := e.inside(w)
-					if !known {
-						e.fail("a range is not known for a whole tile")
-					}
-					if !inside {
-						return
-					}
-				}
-				e.term(r, &accumulator{sum: sums[i]}, red.isLanes)
-			})
-		}
-	}
+	red.body = func(int) { red.terms(points, sums) }
 	red.run()
 	for i, p := range points {
 		e.atPoint(p, func() {
@@ -83,9 +61,45 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 	}
 }
 
+// leave notes the ranges that differ between the points of a tile.
+func (red *reduction) leave(points []point) {
+	red.later = nil
+	for _, w := range red.r.Within {
+		for _, v := range points[0].axes {
+			if w.Index.Uses(v) {
+				red.later = append(red.later, w)
+				break
+			}
+		}
+	}
+}
+
+// terms adds one term to the sum of each point at which it is inside.
+func (red *reduction) terms(points []point, sums []asm.Reg) {
+	e := red.emitter
+	for i, p := range points {
+		e.atPoint(p, func() {
+			for _, w := range red.later {
+				inside, known := e.inside(w)
+				if !known {
+					e.fail("a range is not known for a whole tile")
+				}
+				if !inside {
+					return
+				}
+			}
+			e.term(red.r, &accumulator{sum: sums[i]}, red.isLanes)
+		})
+	}
+}
+
 // leastPrefetched is the number of terms of a tile that hide the time in which
 // memory answers.
 const leastPrefetched = 256
+
+// tilesAhead is for which tile along a row it is done: memory takes longer to
+// answer than one tile takes.
+const tilesAhead = 2
 
 // prefetch asks for the vectors that the rest of the body reads at each point,
 // such as the parameters that a gradient updates, before the sums begin.
@@ -99,6 +113,10 @@ func (e *emitter) prefetch(r *loop.Reduce, points []point) {
 	if e.lane == nil || terms < leastPrefetched {
 		return
 	}
+	ahead := 0
+	if last := e.axes[len(e.axes)-1]; e.row != nil && e.isVector[last] {
+		ahead = 4 * e.width * e.size[last] * tilesAhead
+	}
 	for _, p := range points {
 		e.atPoint(p, func() {
 			loop.WalkExprs(e.body[1:], func(x *loop.Expr) {
@@ -106,7 +124,9 @@ func (e *emitter) prefetch(r *loop.Reduce, points []point) {
 					return
 				}
 				if at := e.int(x.Args[0]); at.aff != nil && at.aff.lane() == 1 {
-					e.f.Prefetch(e.memory(x.Value, *at.aff))
+					m := e.memory(x.Value, *at.aff)
+					m.Disp += ahead
+					e.f.Prefetch(m)
 				}
 			})
 		})

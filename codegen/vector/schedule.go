@@ -42,10 +42,17 @@ func (p *prepared) cutOf(v *loop.Var) []part {
 func (p *prepared) plan(isa asm.ISA) schedule {
 	if r := p.contraction(); r != nil {
 		p.tile(r, isa)
-		if b := p.block(p.body[0].(*loop.Reduce)); b != nil {
+		b := p.block(p.body[0].(*loop.Reduce))
+		if b == nil {
+			b = p.blockChannels(p.body[0].(*loop.Reduce))
+		}
+		if b != nil {
 			groups := 0
 			for groups < len(p.axes) && p.isGroup[p.axes[groups]] {
 				groups++
+			}
+			if b.split == 0 {
+				return schedule{parallel: groups}
 			}
 			p.arrange(b, groups)
 			return schedule{parallel: groups, blocking: b}
@@ -183,15 +190,24 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 	p.stream()
 }
 
-// streamed is how many vectors of a row a task of a row-major product works on,
-// so that it reads and writes runs of memory and not single lines of many rows.
-const streamed = 16
+// A task of a row-major product works on a run of each row, so that it reads and
+// writes runs of memory and not single lines of many rows: as many vectors as
+// keep the operand that passes by near, within these bounds.
+const leastRun, mostRun = 8, 96
 
 // stream cuts the lanes' axis of a row-major contraction into pieces, and moves
 // what runs inside of a piece behind the other axes.
 func (p *prepared) stream() {
 	i := slices.Index(p.axes, p.row)
-	if p.row == nil || i < 0 || len(p.axes) < 2 || p.row.Extent < 2*streamed {
+	if p.row == nil || i < 0 || len(p.axes) < 2 {
+		return
+	}
+	steps := 1
+	for _, v := range p.body[0].(*loop.Reduce).Axes {
+		steps *= v.Extent
+	}
+	streamed := min(max(nearImages/(4*p.width*steps), leastRun), mostRun)
+	if p.row.Extent < 2*streamed {
 		return
 	}
 	v := p.row
@@ -280,7 +296,7 @@ func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (
 	if points+held > m.registers {
 		return 0, false
 	}
-	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency), true
+	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency) + 0.03*loads, true
 }
 
 // distinct counts the elements that a load reads at all points of a tile in a

@@ -45,6 +45,10 @@ func BatchInLanes(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 	}
 	for _, n := range g.Nodes {
 		for _, v := range slices.Clone(n.In) {
+			if l.isSwapped(n, v) {
+				replaceOperand(n, v, l.convertTo(v, ".swapped", &op.Relayout{Swap: true}))
+				continue
+			}
 			want := v.Type.Lanes
 			switch {
 			case !l.isBatch(v) || written[v]:
@@ -112,20 +116,43 @@ func (l *lanes) staysRowMajor(n *ir.Node, v *ir.Value) bool {
 	return false
 }
 
+// leastSwapped is the number of input channels from which the weights of a data
+// gradient are exchanged.
+const leastSwapped = 16
+
+// isSwapped reports whether a node is the data gradient of a convolution and
+// the operand its weights: the gradient sums over the output channels, which
+// are then neighbours in memory, as the input channels are for the convolution.
+func (l *lanes) isSwapped(n *ir.Node, v *ir.Value) bool {
+	body := n.Body
+	if body == nil {
+		body = []*ir.Node{n}
+	}
+	return slices.ContainsFunc(body, func(inner *ir.Node) bool {
+		o, ok := inner.Op.(*op.ConvGradData)
+		return ok && inner.In[1] == v && l.isBatch(inner.In[0]) && v.Type.IsRowMajor() && v.Type.Shape[0]/o.Group >= leastSwapped
+	})
+}
+
 // convert gives a value in another layout, computed once.
 func (l *lanes) convert(v *ir.Value, want int) *ir.Value {
-	if c := l.converted[v]; c != nil {
-		return c
-	}
 	suffix := ".lanes"
 	if want == 0 {
 		suffix = ".rows"
+	}
+	return l.convertTo(v, suffix, &op.Relayout{Lanes: want})
+}
+
+// convertTo gives a value in the layout of a relayout, computed once.
+func (l *lanes) convertTo(v *ir.Value, suffix string, to *op.Relayout) *ir.Value {
+	if c := l.converted[v]; c != nil {
+		return c
 	}
 	from := v.From
 	if v.Def != nil {
 		from = v.Def.From
 	}
-	c := l.g.Must(&op.Relayout{Lanes: want}, v.Name+suffix, from, v)
+	c := l.g.Must(to, v.Name+suffix, from, v)
 	l.nodes = append(l.nodes, c.Def)
 	l.g.Nodes = l.g.Nodes[:len(l.g.Nodes)-1]
 	l.converted[v] = c

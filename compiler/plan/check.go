@@ -342,7 +342,7 @@ func (c *checker) end() error {
 // store parts of the result, as long as no element is in two of them: then each
 // loads only what none before it has stored.
 func (c *checker) elementwise(n *ir.Node, operand, result *ir.Value) error {
-	if operand.Type.Lanes != result.Type.Lanes {
+	if !operand.Type.SameLayout(result.Type) {
 		return fmt.Errorf("%s and %s lie differently", operand.Name, result.Name)
 	}
 	var parts []storeOver

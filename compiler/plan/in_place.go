@@ -18,7 +18,7 @@ import (
 // Different points store different elements, those of different nests too, so
 // no point can see what another has stored.
 func InPlace(n *ir.Node, operand, result *ir.Value, nests Nests) bool {
-	if !operand.Type.Equal(result.Type) || operand.Type.Lanes != result.Type.Lanes {
+	if !operand.Type.Equal(result.Type) || !operand.Type.SameLayout(result.Type) {
 		return false
 	}
 	list := nests(n)

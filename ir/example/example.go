@@ -85,6 +85,8 @@ func All() []Example {
 		{Op: &op.Relayout{Lanes: 1}, In: []ir.Type{f32(18, 3, 2)}},
 		{Op: &op.Relayout{Lanes: 2}, In: []ir.Type{f32(2, 20, 3)}},
 		{Op: &op.Relayout{}, In: []ir.Type{f32(5, 7).InLanes(0)}},
+		{Op: &op.Relayout{Swap: true}, In: []ir.Type{f32(5, 7, 2)}},
+		{Op: &op.Relayout{}, In: []ir.Type{f32(3, 4, 3, 3).Swapped()}},
 		{Op: &op.Transpose{Perm: []int{2, 0, 1}}, In: []ir.Type{f32(2, 3, 4)}, Smooth: through(0)},
 		{Op: &op.Transpose{Perm: []int{0, 2, 3, 1}}, In: []ir.Type{f32(2, 3, 4, 5)}, Smooth: through(0)},
 		{Op: &op.Concat{Axis: 1}, In: []ir.Type{f32(2, 3, 2), f32(2, 1, 2), f32(2, 2, 2)}, Smooth: through(0)},

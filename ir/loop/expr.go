@@ -474,7 +474,13 @@ func Flat(shape ir.Shape, index []*Expr) *Expr {
 // Position is where an element of a tensor lies in memory, in elements. On an
 // axis in lanes it is affine only where the index is a multiple of a block.
 func Position(t ir.Type, index []*Expr) *Expr {
-	if t.Lanes == 0 {
+	switch {
+	case t.Swap:
+		shape, places := slices.Clone(t.Shape), slices.Clone(index)
+		shape[0], shape[1] = shape[1], shape[0]
+		places[0], places[1] = places[1], places[0]
+		return Flat(shape, places)
+	case t.Lanes == 0:
 		return Flat(t.Shape, index)
 	}
 	axis := t.Lanes - 1

@@ -20,7 +20,12 @@ func Interpret(n *Nest, tensors Tensors, uniform func(seed, iteration, stream, e
 
 // rowMajor is the row-major number of the element at a position in memory.
 func rowMajor(t ir.Type, position int) int {
-	if t.Lanes == 0 {
+	switch {
+	case t.Swap:
+		rest := t.Shape[2:].Count()
+		second, first := position/rest/t.Shape[0], position/rest%t.Shape[0]
+		return (first*t.Shape[1]+second)*rest + position%rest
+	case t.Lanes == 0:
 		return position
 	}
 	axis := t.Lanes - 1

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	nets         []*net
+	modes        []mode
+	peers        []*peer
+	variants     []string
+	convolutions []*net
+	threads      int
+	rounds       int
+	seconds      float64
+	compileLimit time.Duration
+	isa          string
+	python       string
+	cache        string
+	json, out    string
+}
+
+const (
+	smallRounds = 7 // where --rounds says nothing
+	largeRounds = 4
+)
+
+// rate is the learning rate of all sides. It is too small to change the weights
+// visibly: no side may meet other numbers, such as denormal ones, because it
+// trained further on the one batch.
+const rate = 1e-6
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	o, err := parseOptions(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(2)
+	}
+	if err := o.run(ctx); ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "interrupted")
+		os.Exit(130)
+	} else if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func parseOptions(args []string) (*options, error) {
+	var o options
+	var netList, modeList, peerList, variantList, convolutionList string
+	var names, keys []string
+	for _, n := range nets {
+		names = append(names, n.name)
+	}
+	for _, p := range peers {
+		keys = append(keys, p.key)
+	}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.StringVar(&netList, "nets", strings.Join(names, ","), "networks, separated by commas")
+	f.StringVar(&modeList, "modes", "train,infer1,infer32", "what to measure: train, and infer with a batch size")
+	f.StringVar(&peerList, "peers", strings.Join(keys, ","), "peers to measure where they are installed")
+	f.StringVar(&variantList, "variants", "", "variants of the peers to measure, such as eager,channels_last,compile,compile_plain (default each peer's own list)")
+	f.StringVar(&convolutionList, "convolutions", "resnet50", "networks whose convolution kernels to sum, from netc time; empty for none")
+	f.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of every side")
+	f.StringVar(&o.isa, "isa", "", "instruction set of netc's kernels: portable, avx2 or avx512 (default the best here)")
+	f.IntVar(&o.rounds, "rounds", 0, fmt.Sprintf("rounds in which every side computes once (default %d, for large networks %d)", smallRounds, largeRounds))
+	f.Float64Var(&o.seconds, "seconds", 0.25, "about how long a side computes in a round; at least one step")
+	f.DurationVar(&o.compileLimit, "compile-limit", 5*time.Minute, "how long a side may take to open a network, torch.compile above all")
+	f.StringVar(&o.python, "python", "python3", "Python interpreter of the peers")
+	f.StringVar(&o.cache, "torch-cache", "", "folder that keeps what torch.compile compiled; then its compile times mean nothing (default none is kept)")
+	f.StringVar(&o.json, "json", "", "file for all measurements as JSON")
+	f.StringVar(&o.out, "out", "", "file for the report, besides stdout")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case o.threads < 1:
+		return nil, fmt.Errorf("--threads %d: give at least 1", o.threads)
+	case o.rounds < 0:
+		return nil, fmt.Errorf("--rounds %d: give at least 1", o.rounds)
+	case o.seconds <= 0:
+		return nil, fmt.Errorf("--seconds %v: give a positive time", o.seconds)
+	}
+	var err error
+	if o.nets, err = parseNets(netList); err != nil {
+		return nil, err
+	}
+	if o.modes, err = parseModes(modeList); err != nil {
+		return nil, err
+	}
+	if o.peers, err = parsePeers(peerList); err != nil {
+		return nil, err
+	}
+	o.variants = splitList(variantList)
+	if o.convolutions, err = parseNets(convolutionList); err != nil {
+		return nil, fmt.Errorf("--convolutions: %w", err)
+	}
+	return &o, nil
+}
+
+// run measures everything and writes the report.
+func (o *options) run(ctx context.Context) error {
+	if _, err := os.Stat("models"); err != nil {
+		return errors.New("there is no folder models here: run bench in the repository's root")
+	}
+	folder, err := os.MkdirTemp("", "netc-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	b, err := newBench(ctx, o, folder)
+	if err != nil {
+		return err
+	}
+	begin, before := time.Now(), processorTimeNow()
+	for _, n := range o.nets {
+		if err := b.net(ctx, n); err != nil {
+			return err
+		}
+	}
+	for _, n := range o.convolutions {
+		b.sumConvolutions(ctx, n)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	b.report.Took, b.report.Steal = time.Since(begin).Seconds(), processorTimeNow().stealSince(before)
+	return o.write(b.report)
+}
+
+func (o *options) write(r *report) error {
+	page := r.markdown()
+	if _, err := os.Stdout.WriteString(page); err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := os.WriteFile(o.out, []byte(page), 0o666); err != nil {
+			return err
+		}
+	}
+	if o.json == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.json, append(text, '\n'), 0o666)
+}
+
+// exists reports whether the repository has a network.
+func exists(n *net) bool {
+	_, err := os.Stat(n.file())
+	return !errors.Is(err, fs.ErrNotExist)
+}
