@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -306,22 +307,49 @@ func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *
 	if !ok {
 		return sa * sb * steps
 	}
-	seen := map[int]bool{}
-	for i := range sa {
-		for j := range sb {
-			for k := range steps {
-				position := at.Coef[inner] * k
-				if a != nil {
-					position += at.Coef[a] * i
-				}
-				if b != nil {
-					position += at.Coef[b] * j
-				}
-				seen[position] = true
+	moves := []progression{{max(at.Coef[inner], -at.Coef[inner]), steps}}
+	if a != nil {
+		moves = append(moves, progression{max(at.Coef[a], -at.Coef[a]), sa})
+	}
+	if b != nil {
+		moves = append(moves, progression{max(at.Coef[b], -at.Coef[b]), sb})
+	}
+	return distinctSums(moves)
+}
+
+// progression is 0, step, 2 step and so on, so many numbers.
+type progression struct{ step, count int }
+
+// distinctSums counts the different sums of one number of each progression.
+func distinctSums(list []progression) int {
+	slices.SortFunc(list, func(x, y progression) int { return cmp.Compare(x.step, y.step) })
+	count, span, unlike := 1, 0, true // like the digits of a number, each step exceeds what those before span
+	for _, p := range list {
+		if p.step == 0 || p.count == 1 {
+			continue
+		}
+		unlike = unlike && p.step > span
+		span += p.step * (p.count - 1)
+		count *= p.count
+	}
+	if unlike {
+		return count
+	}
+	sums := []int{0}
+	for _, p := range list {
+		if p.step == 0 || p.count == 1 {
+			continue
+		}
+		more := make([]int, 0, len(sums)*p.count)
+		for i := range p.count {
+			for _, s := range sums {
+				more = append(more, s+p.step*i)
 			}
 		}
+		slices.Sort(more)
+		sums = slices.Compact(more)
 	}
-	return len(seen)
+	return len(sums)
 }
 
 // tiled cuts an axis into tiles of a size. Where a range has to be checked at
