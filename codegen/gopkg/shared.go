@@ -2,10 +2,7 @@ package gopkg
 
 import (
 	"fmt"
-	goruntime "runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"netc/codegen/asm"
 	"netc/codegen/cpu"
@@ -55,25 +52,7 @@ func share(kernels []*compiler.Kernel, names []string) (list []*sharedKernel, of
 // write makes the functions, on all cores: in assembly where an instruction set
 // is given and has a form for the nest, else in Go.
 func write(list []*sharedKernel, isa *vectorISA) {
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	faults := make([]any, len(list))
-	for range min(goruntime.GOMAXPROCS(0), len(list)) {
-		wait.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(list); i = int(next.Add(1)) - 1 {
-				func() {
-					defer func() { faults[i] = recover() }()
-					list[i].write(isa)
-				}()
-			}
-		})
-	}
-	wait.Wait()
-	for _, fault := range faults {
-		if fault != nil {
-			panic(fault) // where the compiler's own faults are caught
-		}
-	}
+	onAllCores(len(list), func(i int) { list[i].write(isa) })
 }
 
 func (s *sharedKernel) write(isa *vectorISA) {

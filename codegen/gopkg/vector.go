@@ -35,7 +35,8 @@ type variant struct {
 func (m *Module) variants(u *compiler.Unit, header string, functions *cpu.Scope) error {
 	plain := variantEntry(u, portable, "")
 	if u.Vector == nil {
-		return m.goFile("variants.go", variantsText(header, m.Name, "", []string{portable}, []string{plain}))
+		m.goFile("variants.go", variantsText(header, m.Name, "", []string{portable}, []string{plain}))
+		return nil
 	}
 	if err := samePlaces(u, u.Vector); err != nil {
 		return err
@@ -46,16 +47,13 @@ func (m *Module) variants(u *compiler.Unit, header string, functions *cpu.Scope)
 		for _, p := range u.Vector.Phases {
 			ph := newPhaseFor(p, functions, isa)
 			base := p.Name + "_" + isa.name + "_amd64"
-			if err := m.goFile(base+".go", ph.text(header, m.Name, m.Name)); err != nil {
-				return err
-			}
-			m.Files[base+".s"] = []byte(ph.asm.Text(header))
+			m.goFile(base+".go", ph.text(header, m.Name, m.Name))
+			m.pending = append(m.pending, pendingFile{name: base + ".s", write: func() ([]byte, error) { return []byte(ph.asm.Text(header)), nil }})
 		}
 	}
-	if err := m.goFile("variants_amd64.go", variantsText(header, m.Name, "", isas, entries)); err != nil {
-		return err
-	}
-	return m.goFile("variants_other.go", variantsText(header, m.Name, "//go:build !amd64\n\n", isas[:1], entries[:1]))
+	m.goFile("variants_amd64.go", variantsText(header, m.Name, "", isas, entries))
+	m.goFile("variants_other.go", variantsText(header, m.Name, "//go:build !amd64\n\n", isas[:1], entries[:1]))
+	return nil
 }
 
 func variantsText(header, pkg, constraint string, isas, entries []string) string {
