@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -56,8 +57,8 @@ func (f *fingerprint) tensor(v *ir.Value) {
 	f.b.WriteByte('t')
 	f.int(number)
 	if !known {
-		f.b.WriteString(v.Type.String())
-		f.b.WriteByte(' ')
+		type everyField ir.Type // Type's own text might leave one out
+		fmt.Fprintf(&f.b, "%+v ", everyField(v.Type))
 	}
 }
 

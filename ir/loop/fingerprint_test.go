@@ -27,6 +27,7 @@ func scaledSum(name string, rows int, x, y *ir.Value, limit int, by float64) *lo
 func TestFingerprint(t *testing.T) {
 	square := func(name string) *ir.Value { return &ir.Value{Name: name, Type: ir.Float(6, 6)} }
 	a, b, c, d := square("a"), square("b"), square("c"), square("d")
+	swapped := &ir.Value{Name: "a", Type: ir.Float(6, 6).Swapped()}
 	lanes := &ir.Value{Name: "a", Type: ir.Float(6, 6).InLanes(0)}
 	base := scaledSum("", 6, a, b, 5, 2)
 	want, tensors := base.Fingerprint()
@@ -41,6 +42,7 @@ func TestFingerprint(t *testing.T) {
 	for name, n := range map[string]*loop.Nest{
 		"one tensor twice":  scaledSum("", 6, a, a, 5, 2),
 		"a tensor in lanes": scaledSum("", 6, lanes, b, 5, 2),
+		"a swapped tensor":  scaledSum("", 6, swapped, b, 5, 2),
 		"fewer rows":        scaledSum("", 5, a, b, 5, 2),
 		"another limit":     scaledSum("", 6, a, b, 4, 2),
 		"another factor":    scaledSum("", 6, a, b, 5, 3),
