@@ -30,8 +30,8 @@ type blocking struct {
 
 // Bounds of a task's blocks, in bytes: the sums, and what is read in a block.
 const (
-	mostSums  = 10 << 10
-	nearReads = 20 << 10
+	mostSums  = 24 << 10
+	nearReads = 32 << 10
 )
 
 // leastGroups is the number of tasks below which tasks do not grow.
@@ -55,6 +55,11 @@ func (p *prepared) block(r *loop.Reduce) *blocking {
 			continue
 		}
 		if steps >= leastInner || p.parts[v] != nil && steps > 1 {
+			break
+		}
+		if d := innerSteps(v.Extent, steps); d < v.Extent && p.parts[v] == nil {
+			r = p.cutReduction(v, d)
+			steps *= d
 			break
 		}
 		steps *= v.Extent
@@ -123,9 +128,34 @@ func (p *prepared) block(r *loop.Reduce) *blocking {
 		}
 	}
 	for _, v := range tiled {
-		p.cutGroup(v, group[v])
+		p.cutGroup(v, evenly(v.Extent, group[v], p.cutOf(v)[0].size))
 	}
 	return b
+}
+
+// evenly shrinks groups of an axis, in whole tiles, to about equal size.
+func evenly(extent, group, tile int) int {
+	groups := (extent + group - 1) / group
+	return min(((extent+groups-1)/groups+tile-1)/tile*tile, extent)
+}
+
+// innerSteps is the smallest divisor of an axis that makes a block long enough,
+// or all of the axis.
+func innerSteps(extent, steps int) int {
+	for d := 1; d < extent; d++ {
+		if extent%d == 0 && d*steps >= leastInner {
+			return d
+		}
+	}
+	return extent
+}
+
+// cutReduction splits an axis of the contraction's sum into blocks and what
+// runs inside of one.
+func (p *prepared) cutReduction(v *loop.Var, size int) *loop.Reduce {
+	outer, inner := loop.Axis(v.Name+"k", v.Extent/size), loop.Axis(v.Name+"i", size)
+	p.body = replaceAxisIn(p.body, v, []*loop.Var{outer, inner}, loop.Plus(loop.Times(loop.R(outer), loop.I(size)), loop.R(inner)))
+	return p.body[0].(*loop.Reduce)
 }
 
 func tiled0(list []*loop.Var) *loop.Var {

@@ -109,7 +109,10 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 		pixelsOuter = append(slices.Clone(pixelsOuter), p.axes[i])
 		row = p.axes[i+1]
 	}
-	perInput := rows * row.Extent * vector
+	for _, v := range pixelsOuter {
+		rows *= p.cutOf(v)[0].size
+	}
+	perInput := rows * row.Extent * max(step, vector)
 	block := inputs.Extent
 	if block*perInput > nearImages {
 		for block > 4 && (block*perInput > nearImages || inputs.Extent%block != 0) {
@@ -129,8 +132,7 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 	for group+tile <= channel.Extent && (group+tile)*row.Extent*vector <= nearSums && (group+tile)*block*taps*4 <= nearWeights {
 		group += tile
 	}
-	groups := (channel.Extent + group - 1) / group
-	group = ((channel.Extent+groups-1)/groups + tile - 1) / tile * tile // of about equal size
+	group = evenly(channel.Extent, group, tile)
 	if block < inputs.Extent && group*row.Extent*vector > 2*nearSums {
 		return nil
 	}
@@ -139,7 +141,7 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 	b := &blocking{}
 	if block < inputs.Extent {
 		b.split = 1
-		p.cutInputs(inputs, block)
+		p.cutReduction(inputs, block)
 	}
 	arranged := slices.Concat(others, pixelsOuter, []*loop.Var{outer})
 	for _, v := range arranged {
@@ -158,10 +160,3 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 }
 
 func magnitude(n int) int { return max(n, -n) }
-
-// cutInputs splits the first axis of the reduction into blocks.
-func (p *prepared) cutInputs(v *loop.Var, size int) {
-	outer, inner := loop.Axis(v.Name+"k", v.Extent/size), loop.Axis(v.Name+"i", size)
-	nest := replaceAxis(&loop.Nest{Axes: p.axes, Body: p.body}, v, []*loop.Var{outer, inner}, loop.Plus(loop.Times(loop.R(outer), loop.I(size)), loop.R(inner)))
-	p.body = nest.Body
-}

@@ -12,7 +12,7 @@ func TestDistinctSums(t *testing.T) {
 		var list []progression
 		sums := map[int]bool{0: true}
 		for range r.IntN(4) {
-			p := progression{r.IntN(12), 1 + r.IntN(6)}
+			p := progression{r.IntN(24) - 6, 1 + r.IntN(6)}
 			list = append(list, p)
 			more := map[int]bool{}
 			for s := range sums {
@@ -22,8 +22,13 @@ func TestDistinctSums(t *testing.T) {
 			}
 			sums = more
 		}
-		if got := distinctSums(append([]progression{}, list...)); got != len(sums) {
-			t.Fatalf("%v: %d sums, want %d", list, got, len(sums))
+		piece := []int{1, 1, 3}[r.IntN(3)]
+		pieces := map[int]bool{}
+		for s := range sums {
+			pieces[s/piece] = true
+		}
+		if got := distinctSums(append([]progression{}, list...), piece); got != len(pieces) {
+			t.Fatalf("%v in pieces of %d: %d, want %d", list, piece, got, len(pieces))
 		}
 	}
 }

@@ -133,7 +133,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		cycles := 0.0
 		for _, x := range pa {
 			for _, y := range pb {
-				c, ok := m.cycles(terms, inner, a, b, x.size, y.size)
+				c, ok := m.cycles(terms, p.vectorLoad, inner, a, b, x.size, y.size)
 				if !ok {
 					return
 				}
@@ -150,6 +150,13 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		// do not let workers keep to their own.
 		if p.blocks != nil && (a == p.blocks || b == p.blocks) {
 			cycles *= 1.15
+		}
+		// Points that lie far apart bring in memory that the next point of the
+		// row does not use.
+		for _, v := range []*loop.Var{a, b} {
+			if v != nil && slices.ContainsFunc(terms, func(t *loop.Expr) bool { return p.vectorLoad(t) && isFar(t, v) }) {
+				cycles *= 1.05
+			}
 		}
 		// More code for the same work is worse.
 		cycles *= 1 + 0.004*float64(len(pa)*len(pb))
@@ -185,6 +192,14 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 			}
 		}
 	}
+	for _, v := range axes {
+		if v == best.a || v == best.b || p.parts[v] != nil {
+			continue
+		}
+		if lo, hi := loop.Interior(v, []loop.Stmt{r}); lo < hi && lo+v.Extent-hi > 0 && lo+v.Extent-hi <= mostEdges {
+			p.parts[v] = atEdges(lo, hi, v.Extent)
+		}
+	}
 	// The outer axis of the tile comes before the inner one, so that what a row
 	// of the tile shares is loaded once.
 	p.order(r, best.a, best.b)
@@ -218,6 +233,24 @@ func (p *prepared) stream() {
 		inner := p.axes[i+1]
 		p.axes = append(slices.Delete(p.axes, i+1, i+2), inner)
 	}
+}
+
+// mostEdges is the number of points of an axis, at both ends, that are written
+// out because some taps lie outside.
+const mostEdges = 6
+
+// atEdges cuts an axis into its edge points, one by one, and the rest.
+func atEdges(lo, hi, extent int) []part {
+	var list []part
+	for k := range extent {
+		switch {
+		case k < lo || k >= hi:
+			list = append(list, part{from: k, to: k + 1, size: 1})
+		case k == lo:
+			list = append(list, part{from: lo, to: hi, size: 1})
+		}
+	}
+	return list
 }
 
 // tapsLast moves the axes of a reduction that its ranges depend on to the end:
@@ -270,15 +303,18 @@ func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
 // cycles estimates one step of the reduction for a tile of sa by sb points.
 // Where the innermost axis is written out, its steps share the loads of
 // neighbouring points.
-func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
-	loads, held := 0.0, 0
+func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
+	loads, lines, held := 0.0, 0.0, 0
 	steps := 1
 	if inner.Extent <= mostUnrolled {
 		steps = inner.Extent
 	}
 	for _, t := range terms {
 		usesA, usesB := a != nil && t.Uses(a), b != nil && t.Uses(b)
-		count := distinct(t, inner, steps, a, sa, b, sb)
+		count := distinct(t, 1, inner, steps, a, sa, b, sb)
+		if isVector(t) {
+			lines += float64(distinct(t, lineFloats, inner, steps, a, sa, b, sb)) / float64(steps)
+		}
 		loads += float64(count) / float64(steps)
 		switch {
 		case usesA && !usesB && steps > 1 && count < sa*steps: // kept for the next step
@@ -297,39 +333,49 @@ func (m machine) cycles(terms []*loop.Expr, inner, a, b *loop.Var, sa, sb int) (
 	if points+held > m.registers {
 		return 0, false
 	}
-	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency) + 0.03*loads, true
+	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency) + 0.03*loads + 0.25*lines, true
 }
 
-// distinct counts the elements that a load reads at all points of a tile in a
-// number of steps of the innermost axis.
-func distinct(t *loop.Expr, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
+// isFar reports whether neighbours along an axis are more than a few pixels
+// apart in memory.
+func isFar(t *loop.Expr, v *loop.Var) bool {
+	at, ok := t.Args[0].ToAffine()
+	return !ok || magnitude(at.Coef[v]) > 128
+}
+
+// lineFloats is the number of elements in a cache line.
+const lineFloats = 16
+
+// distinct counts the pieces of memory, of so many elements, that a load reads
+// at all points of a tile in a number of steps of the innermost axis.
+func distinct(t *loop.Expr, piece int, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
 	at, ok := t.Args[0].ToAffine()
 	if !ok {
 		return sa * sb * steps
 	}
-	moves := []progression{{max(at.Coef[inner], -at.Coef[inner]), steps}}
+	moves := []progression{{at.Coef[inner], steps}}
 	if a != nil {
-		moves = append(moves, progression{max(at.Coef[a], -at.Coef[a]), sa})
+		moves = append(moves, progression{at.Coef[a], sa})
 	}
 	if b != nil {
-		moves = append(moves, progression{max(at.Coef[b], -at.Coef[b]), sb})
+		moves = append(moves, progression{at.Coef[b], sb})
 	}
-	return distinctSums(moves)
+	return distinctSums(moves, piece)
 }
 
 // progression is 0, step, 2 step and so on, so many numbers.
 type progression struct{ step, count int }
 
-// distinctSums counts the different sums of one number of each progression.
-func distinctSums(list []progression) int {
-	slices.SortFunc(list, func(x, y progression) int { return cmp.Compare(x.step, y.step) })
-	count, span, unlike := 1, 0, true // like the digits of a number, each step exceeds what those before span
+// distinctSums counts the different sums of one number of each progression,
+// divided by piece.
+func distinctSums(list []progression, piece int) int {
+	list = slices.DeleteFunc(list, func(p progression) bool { return p.step == 0 || p.count == 1 })
+	slices.SortFunc(list, func(x, y progression) int { return cmp.Compare(magnitude(x.step), magnitude(y.step)) })
+	// Like the digits of a number, each step may exceed what those before span.
+	count, span, unlike := 1, 0, piece == 1
 	for _, p := range list {
-		if p.step == 0 || p.count == 1 {
-			continue
-		}
-		unlike = unlike && p.step > span
-		span += p.step * (p.count - 1)
+		unlike = unlike && magnitude(p.step) > span
+		span += magnitude(p.step) * (p.count - 1)
 		count *= p.count
 	}
 	if unlike {
@@ -337,9 +383,6 @@ func distinctSums(list []progression) int {
 	}
 	sums := []int{0}
 	for _, p := range list {
-		if p.step == 0 || p.count == 1 {
-			continue
-		}
 		more := make([]int, 0, len(sums)*p.count)
 		for i := range p.count {
 			for _, s := range sums {
@@ -349,7 +392,10 @@ func distinctSums(list []progression) int {
 		slices.Sort(more)
 		sums = slices.Compact(more)
 	}
-	return len(sums)
+	for i := range sums {
+		sums[i] /= piece
+	}
+	return len(slices.Compact(sums))
 }
 
 // tiled cuts an axis into tiles of a size. Where a range has to be checked at

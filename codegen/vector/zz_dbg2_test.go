@@ -44,7 +44,7 @@ func TestDbgTwo(t *testing.T) {
 					if b.Name == "x" {
 						for sa := 1; sa < 7; sa++ {
 							for sb := 1; sb < 7; sb++ {
-								cy, ok := machineOf(asm.AVX2).cycles(gets(r.Of), inner, c, b, sa, sb)
+								cy, ok := machineOf(asm.AVX2).cycles(gets(r.Of), p.vectorLoad, inner, c, b, sa, sb)
 								fmt.Println(sa, sb, cy, ok)
 							}
 						}
