@@ -32,6 +32,8 @@ type Module struct {
 	// Requires are the modules, as path@version, that the program needs besides
 	// itself.
 	Requires []string
+
+	pending []pendingFile
 }
 
 // Paths lists the files, sorted.
@@ -67,19 +69,16 @@ func emit(u *compiler.Unit, source string, accelerated bool) (*Module, error) {
 		ph := newPhase(p, functions)
 		phases = append(phases, ph)
 		m.Kernels[p.Name] = len(ph.calls)
-		if err := m.goFile(p.Name+".go", ph.text(header, name, name)); err != nil {
-			return nil, err
-		}
+		m.goFile(p.Name+".go", ph.text(header, name, name))
 	}
 	if err := m.variants(u, header, functions); err != nil {
 		return nil, err
 	}
-	if err := m.goFile(name+".go", m.network(u, header, phases, accelerated)); err != nil {
-		return nil, err
-	}
+	m.goFile(name+".go", m.network(u, header, phases, accelerated))
 	main := fmt.Sprintf("%s\n\n// Command %s trains, tests, runs and times the network %s.\npackage main\n\nimport (\n%q\n%q\n)\n\nfunc main() { runtime.Main(%s.Choice) }\n",
 		header, name, clean(u.Name), name, name+"/runtime", name)
-	if err := m.goFile("cmd/"+name+"/main.go", main); err != nil {
+	m.goFile("cmd/"+name+"/main.go", main)
+	if err := m.writePending(); err != nil {
 		return nil, err
 	}
 	m.Files["go.mod"] = []byte(fmt.Sprintf("module %s\n\ngo 1.24\n", name))
@@ -89,12 +88,39 @@ func emit(u *compiler.Unit, source string, accelerated bool) (*Module, error) {
 // clean makes text from a spec safe inside a comment.
 func clean(s string) string { return cpu.Comment(s) }
 
-func (m *Module) goFile(name, text string) error {
-	formatted, err := format.Source([]byte(text))
-	if err != nil {
-		return fmt.Errorf("%s does not parse: %w", name, err)
+// pendingFile is a file whose text takes time: all are written together, at the
+// end.
+type pendingFile struct {
+	name  string
+	write func() ([]byte, error)
+	text  []byte
+	err   error
+}
+
+// goFile adds a file of Go, which is to be formatted.
+func (m *Module) goFile(name, text string) {
+	m.pending = append(m.pending, pendingFile{name: name, write: func() ([]byte, error) {
+		formatted, err := format.Source([]byte(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s does not parse: %w", name, err)
+		}
+		return formatted, nil
+	}})
+}
+
+// writePending writes the pending files.
+func (m *Module) writePending() error {
+	onAllCores(len(m.pending), func(i int) {
+		f := &m.pending[i]
+		f.text, f.err = f.write()
+	})
+	for _, f := range m.pending {
+		if f.err != nil {
+			return f.err
+		}
+		m.Files[f.name] = f.text
 	}
-	m.Files[name] = formatted
+	m.pending = nil
 	return nil
 }
 
