@@ -154,7 +154,7 @@ func (e *emitter) phase(p *compiler.Phase) (*Phase, error) {
 			}
 		}
 		layers, _ := describe.Origins(k.Node.From)
-		work := describe.WorkOf(p, k, loop.Lower(k.Nest, k.Schedule), passes)
+		work := describe.WorkOf(p, k, loop.Lower(k.Nest, k.Schedule).Operations(), passes)
 		kernels, plain := e.kernels(names[i], false, p, k), e.kernels(names[i], true, p, k)
 		for j, printed := range kernels {
 			launch := Launch{Kernel: e.function(printed, plain[j]), Layers: layers, Work: work, Grid: printed.grid, Block: printed.block}
