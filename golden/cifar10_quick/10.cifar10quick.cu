@@ -127,23 +127,20 @@ trainConv1(float* __restrict__ conv1,
     }
 }
 
-// trainPool1Relu1 computes pool1, pool1.argmax, relu1 for pool1 + relu1 (cifar10_quick.net:17, cifar10_quick.net:18).
+// trainPool1Relu1 computes pool1.argmax, relu1 for pool1 + relu1 (cifar10_quick.net:17, cifar10_quick.net:18).
 //
 //   largest = maximum over r, s of conv1[n, c, y*2 + r, x*2 + s] where 0 <= y*2 + r < 32, 0 <= x*2 + s < 32
 //   place = (y*2 + r)*32 + (x*2 + s) of that maximum
-//   pool1[n, c, y, x] = largest
 //   relu1 = largest < 0 ? 0 : largest
 //   relu1[n, c, y, x] = relu1
 //   pool1.argmax[n, c, y, x] = place
 //
-//   pool1                    f32[100,32,16,16]
 //   relu1                    f32[100,32,16,16]
 //   pool1.argmax             i32[100,32,16,16]
 //   conv1                    f32[100,32,32,32]
 //   one thread for each of 819200 points: 3200 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
-trainPool1Relu1(float* __restrict__ pool1,
-    float* __restrict__ relu1,
+trainPool1Relu1(float* __restrict__ relu1,
     int* __restrict__ pool1Argmax,
     const float* __restrict__ conv1)
 {
@@ -166,17 +163,16 @@ trainPool1Relu1(float* __restrict__ pool1,
             }
         }
     }
-    pool1[i2*256 + y*16 + x] = largest;
     const float relu1_2 = largest < 0.0f ? 0.0f : largest;
     relu1[i2*256 + y*16 + x] = relu1_2;
     pool1Argmax[i2*256 + y*16 + x] = place;
 }
 
-// trainConv2Relu2Sums computes conv2, relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
+// trainConv2Relu2Sums computes relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
+// The same code serves testConv2Relu2Sums.
 //
 //   sum = sum over c, r, s of relu1[n, c, y + r - 2, x + s - 2]*conv2.weight[k, c, r, s] where 0 <= y + r - 2 < 16, 0 <= x + s - 2 < 16
 //   conv2 = sum + conv2.bias[k]
-//   conv2[n, k, y, x] = conv2
 //   relu2 = conv2 < 0 ? 0 : conv2
 //   relu2[n, k, y, x] = relu2
 //
@@ -264,21 +260,19 @@ trainConv2Relu2Sums(float* __restrict__ partial,
     }
 }
 
-// trainConv2Relu2 computes conv2, relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
+// trainConv2Relu2 computes relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
+// The same code serves testConv2Relu2.
 //
 //   sum = sum over c, r, s of relu1[n, c, y + r - 2, x + s - 2]*conv2.weight[k, c, r, s] where 0 <= y + r - 2 < 16, 0 <= x + s - 2 < 16
 //   conv2 = sum + conv2.bias[k]
-//   conv2[n, k, y, x] = conv2
 //   relu2 = conv2 < 0 ? 0 : conv2
 //   relu2[n, k, y, x] = relu2
 //
-//   conv2                    f32[100,32,16,16]
 //   relu2                    f32[100,32,16,16]
 //   conv2.bias               f32[32]
 //   one thread for each of 819200 sums of 2 parts: 6400 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
-trainConv2Relu2(float* __restrict__ conv2,
-    float* __restrict__ relu2,
+trainConv2Relu2(float* __restrict__ relu2,
     const float* __restrict__ conv2Bias,
     const float* __restrict__ partial)
 {
@@ -291,9 +285,8 @@ trainConv2Relu2(float* __restrict__ conv2,
     for (int split = 0; split < 2; split++) {
         sum += partial[((split)*32 + row)*25600 + column];
     }
-    const float conv2_2 = sum + conv2Bias[k];
-    conv2[n*8192 + k*256 + y*16 + x] = conv2_2;
-    const float relu2_2 = conv2_2 < 0.0f ? 0.0f : conv2_2;
+    const float conv2 = sum + conv2Bias[k];
+    const float relu2_2 = conv2 < 0.0f ? 0.0f : conv2;
     relu2[n*8192 + k*256 + y*16 + x] = relu2_2;
 }
 
@@ -328,11 +321,11 @@ trainPool2(float* __restrict__ pool2,
     pool2[i2*64 + y*8 + x] = sum/(float)(smaller(3, 16 - y*2)*smaller(3, 16 - x*2));
 }
 
-// trainConv3Relu3Sums computes conv3, relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
+// trainConv3Relu3Sums computes relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
+// The same code serves testConv3Relu3Sums.
 //
 //   sum = sum over c, r, s of pool2[n, c, y + r - 2, x + s - 2]*conv3.weight[k, c, r, s] where 0 <= y + r - 2 < 8, 0 <= x + s - 2 < 8
 //   conv3 = sum + conv3.bias[k]
-//   conv3[n, k, y, x] = conv3
 //   relu3 = conv3 < 0 ? 0 : conv3
 //   relu3[n, k, y, x] = relu3
 //
@@ -420,21 +413,19 @@ trainConv3Relu3Sums(float* __restrict__ partial,
     }
 }
 
-// trainConv3Relu3 computes conv3, relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
+// trainConv3Relu3 computes relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
+// The same code serves testConv3Relu3.
 //
 //   sum = sum over c, r, s of pool2[n, c, y + r - 2, x + s - 2]*conv3.weight[k, c, r, s] where 0 <= y + r - 2 < 8, 0 <= x + s - 2 < 8
 //   conv3 = sum + conv3.bias[k]
-//   conv3[n, k, y, x] = conv3
 //   relu3 = conv3 < 0 ? 0 : conv3
 //   relu3[n, k, y, x] = relu3
 //
-//   conv3                    f32[100,64,8,8]
 //   relu3                    f32[100,64,8,8]
 //   conv3.bias               f32[64]
 //   one thread for each of 409600 sums of 4 parts: 3200 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
-trainConv3Relu3(float* __restrict__ conv3,
-    float* __restrict__ relu3,
+trainConv3Relu3(float* __restrict__ relu3,
     const float* __restrict__ conv3Bias,
     const float* __restrict__ partial)
 {
@@ -447,9 +438,8 @@ trainConv3Relu3(float* __restrict__ conv3,
     for (int split = 0; split < 4; split++) {
         sum += partial[((split)*64 + row)*6400 + column];
     }
-    const float conv3_2 = sum + conv3Bias[k];
-    conv3[n*4096 + k*64 + y*8 + x] = conv3_2;
-    const float relu3_2 = conv3_2 < 0.0f ? 0.0f : conv3_2;
+    const float conv3 = sum + conv3Bias[k];
+    const float relu3_2 = conv3 < 0.0f ? 0.0f : conv3;
     relu3[n*4096 + k*64 + y*8 + x] = relu3_2;
 }
 
@@ -1254,17 +1244,17 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
 //   py = y/2
 //   px = x/2
 //   sum = sum over j, i of pool3.d[n, c, py - j, px - i]/(min(3, 8 - (py - j)*2)*min(3, 8 - (px - i)*2)) where 0 <= py - j < 4, 0 <= px - i < 4, j*2 + y%2 < 3 && i*2 + x%2 < 3
-//   conv3.d = 0 < conv3[n, c, y, x] ? sum : 0
+//   conv3.d = 0 < relu3[n, c, y, x] ? sum : 0
 //   conv3.d[n, c, y, x] = conv3.d
 //
 //   conv3.d                  f32[100,64,8,8]
 //   pool3.d                  f32[100,64,4,4]
-//   conv3                    f32[100,64,8,8]
+//   relu3                    f32[100,64,8,8]
 //   one thread for each of 409600 points: 1600 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainConv3D(float* conv3D,
     const float* __restrict__ pool3D,
-    const float* conv3)
+    const float* relu3)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
     if (i >= 409600) return;
@@ -1283,7 +1273,7 @@ trainConv3D(float* conv3D,
             }
         }
     }
-    const float conv3D2 = 0.0f < conv3[i2*64 + y*8 + x] ? sum : 0.0f;
+    const float conv3D2 = 0.0f < relu3[i2*64 + y*8 + x] ? sum : 0.0f;
     conv3D[i2*64 + y*8 + x] = conv3D2;
 }
 
@@ -1574,17 +1564,17 @@ trainConv3WeightNext(float* conv3WeightMomentumNext,
 //   py = y/2
 //   px = x/2
 //   sum = sum over j, i of pool2.d[n, c, py - j, px - i]/(min(3, 16 - (py - j)*2)*min(3, 16 - (px - i)*2)) where 0 <= py - j < 8, 0 <= px - i < 8, j*2 + y%2 < 3 && i*2 + x%2 < 3
-//   conv2.d = 0 < conv2[n, c, y, x] ? sum : 0
+//   conv2.d = 0 < relu2[n, c, y, x] ? sum : 0
 //   conv2.d[n, c, y, x] = conv2.d
 //
 //   conv2.d                  f32[100,32,16,16]
 //   pool2.d                  f32[100,32,8,8]
-//   conv2                    f32[100,32,16,16]
+//   relu2                    f32[100,32,16,16]
 //   one thread for each of 819200 points: 3200 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainConv2D(float* conv2D,
     const float* __restrict__ pool2D,
-    const float* conv2)
+    const float* relu2)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
     if (i >= 819200) return;
@@ -1603,14 +1593,55 @@ trainConv2D(float* conv2D,
             }
         }
     }
-    const float conv2D2 = 0.0f < conv2[i2*256 + y*16 + x] ? sum : 0.0f;
+    const float conv2D2 = 0.0f < relu2[i2*256 + y*16 + x] ? sum : 0.0f;
     conv2D[i2*256 + y*16 + x] = conv2D2;
+}
+
+// trainConv2BiasNext computes conv2.bias.momentum.next, conv2.bias.next for conv2 + conv1 (cifar10_quick.net:19, cifar10_quick.net:9).
+//
+//   sum = sum over n, y, x of conv2.d[n, c, y, x]
+//   conv2.bias.momentum.next = 0.9*conv2.bias.momentum[c] + 2*solver.rate[]*(sum + 0.004*conv2.bias[c])
+//   conv2.bias.momentum.next[c] = conv2.bias.momentum.next
+//   conv2.bias.next = conv2.bias[c] - conv2.bias.momentum.next
+//   conv2.bias.next[c] = conv2.bias.next
+//
+//   conv2.bias.momentum.next f32[32]
+//   conv2.bias.next          f32[32]
+//   conv2.d                  f32[100,32,16,16]
+//   conv2.bias.momentum      f32[32]
+//   solver.rate              f32[]
+//   conv2.bias               f32[32]
+//   a block for each of 32 points: 32 blocks of 512
+extern "C" __global__ void __launch_bounds__(512)
+trainConv2BiasNext(float* conv2BiasMomentumNext,
+    float* conv2BiasNext,
+    const float* __restrict__ conv2D,
+    const float* conv2BiasMomentum,
+    const float* __restrict__ solverRate,
+    const float* conv2Bias)
+{
+    const int thread = threadIdx.x;
+    const int point = blockIdx.x;
+    const int c = point;
+    float sum = 0.0f;
+    for (int i = thread; i < 25600; i += 512) {
+        const int n = i/256, y = i/16%16, x = i%16;
+        sum += conv2D[n*8192 + c*256 + y*16 + x];
+    }
+    sum = blockSum<512>(sum);
+    __syncthreads();
+    if (thread == 0) {
+        const float conv2BiasMomentumNext2 = 0.9f*conv2BiasMomentum[c] + 2.0f*solverRate[0]*(sum + 0.004f*conv2Bias[c]);
+        conv2BiasMomentumNext[c] = conv2BiasMomentumNext2;
+        const float conv2BiasNext2 = conv2Bias[c] - conv2BiasMomentumNext2;
+        conv2BiasNext[c] = conv2BiasNext2;
+    }
 }
 
 // trainPool1DSums computes pool1.d for conv2 + relu1 (cifar10_quick.net:19, cifar10_quick.net:18).
 //
 //   sum = sum over r, s, k of conv2.d[n, k, y + 2 - r, x + 2 - s]*conv2.weight[k, c, r, s] where 0 <= y + 2 - r < 16, 0 <= x + 2 - s < 16
-//   pool1.d = 0 < pool1[n, c, y, x] ? sum : 0
+//   pool1.d = 0 < relu1[n, c, y, x] ? sum : 0
 //   pool1.d[n, c, y, x] = pool1.d
 //
 //   conv2.d                  f32[100,32,16,16]
@@ -1700,15 +1731,15 @@ trainPool1DSums(float* __restrict__ partial,
 // trainPool1D computes pool1.d for conv2 + relu1 (cifar10_quick.net:19, cifar10_quick.net:18).
 //
 //   sum = sum over r, s, k of conv2.d[n, k, y + 2 - r, x + 2 - s]*conv2.weight[k, c, r, s] where 0 <= y + 2 - r < 16, 0 <= x + 2 - s < 16
-//   pool1.d = 0 < pool1[n, c, y, x] ? sum : 0
+//   pool1.d = 0 < relu1[n, c, y, x] ? sum : 0
 //   pool1.d[n, c, y, x] = pool1.d
 //
 //   pool1.d                  f32[100,32,16,16]
-//   pool1                    f32[100,32,16,16]
+//   relu1                    f32[100,32,16,16]
 //   one thread for each of 819200 sums of 2 parts: 6400 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
-trainPool1D(float* pool1D,
-    const float* pool1,
+trainPool1D(float* __restrict__ pool1D,
+    const float* __restrict__ relu1,
     const float* __restrict__ partial)
 {
     const int i = blockIdx.x*128 + threadIdx.x;
@@ -1720,7 +1751,7 @@ trainPool1D(float* pool1D,
     for (int split = 0; split < 2; split++) {
         sum += partial[((split)*32 + row)*25600 + column];
     }
-    const float pool1D2 = 0.0f < pool1[n*8192 + c*256 + y*16 + x] ? sum : 0.0f;
+    const float pool1D2 = 0.0f < relu1[n*8192 + c*256 + y*16 + x] ? sum : 0.0f;
     pool1D[n*8192 + c*256 + y*16 + x] = pool1D2;
 }
 
@@ -1851,47 +1882,6 @@ trainConv2WeightNext(float* conv2WeightMomentumNext,
     conv2WeightMomentumNext[k*800 + c*25 + r*5 + s] = conv2WeightMomentumNext2;
     const float conv2WeightNext2 = conv2Weight[k*800 + c*25 + r*5 + s] - conv2WeightMomentumNext2;
     conv2WeightNext[k*800 + c*25 + r*5 + s] = conv2WeightNext2;
-}
-
-// trainConv2BiasNext computes conv2.bias.momentum.next, conv2.bias.next for conv2 + conv1 (cifar10_quick.net:19, cifar10_quick.net:9).
-//
-//   sum = sum over n, y, x of conv2.d[n, c, y, x]
-//   conv2.bias.momentum.next = 0.9*conv2.bias.momentum[c] + 2*solver.rate[]*(sum + 0.004*conv2.bias[c])
-//   conv2.bias.momentum.next[c] = conv2.bias.momentum.next
-//   conv2.bias.next = conv2.bias[c] - conv2.bias.momentum.next
-//   conv2.bias.next[c] = conv2.bias.next
-//
-//   conv2.bias.momentum.next f32[32]
-//   conv2.bias.next          f32[32]
-//   conv2.d                  f32[100,32,16,16]
-//   conv2.bias.momentum      f32[32]
-//   solver.rate              f32[]
-//   conv2.bias               f32[32]
-//   a block for each of 32 points: 32 blocks of 512
-extern "C" __global__ void __launch_bounds__(512)
-trainConv2BiasNext(float* conv2BiasMomentumNext,
-    float* conv2BiasNext,
-    const float* __restrict__ conv2D,
-    const float* conv2BiasMomentum,
-    const float* __restrict__ solverRate,
-    const float* conv2Bias)
-{
-    const int thread = threadIdx.x;
-    const int point = blockIdx.x;
-    const int c = point;
-    float sum = 0.0f;
-    for (int i = thread; i < 25600; i += 512) {
-        const int n = i/256, y = i/16%16, x = i%16;
-        sum += conv2D[n*8192 + c*256 + y*16 + x];
-    }
-    sum = blockSum<512>(sum);
-    __syncthreads();
-    if (thread == 0) {
-        const float conv2BiasMomentumNext2 = 0.9f*conv2BiasMomentum[c] + 2.0f*solverRate[0]*(sum + 0.004f*conv2Bias[c]);
-        conv2BiasMomentumNext[c] = conv2BiasMomentumNext2;
-        const float conv2BiasNext2 = conv2Bias[c] - conv2BiasMomentumNext2;
-        conv2BiasNext[c] = conv2BiasNext2;
-    }
 }
 
 // trainConv1D computes conv1.d for pool1 (cifar10_quick.net:17).
@@ -2131,246 +2121,6 @@ testPool1Relu1(float* __restrict__ relu1,
     }
     const float relu1_2 = largest < 0.0f ? 0.0f : largest;
     relu1[i2*256 + y*16 + x] = relu1_2;
-}
-
-// testConv2Relu2Sums computes relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
-//
-//   sum = sum over c, r, s of relu1[n, c, y + r - 2, x + s - 2]*conv2.weight[k, c, r, s] where 0 <= y + r - 2 < 16, 0 <= x + s - 2 < 16
-//   conv2 = sum + conv2.bias[k]
-//   relu2 = conv2 < 0 ? 0 : conv2
-//   relu2[n, k, y, x] = relu2
-//
-//   relu1                    f32[100,32,16,16]
-//   conv2.weight             f32[32,32,5,5]
-//   product of 32 rows, 25600 columns and 800 terms, 2 parts of 400 terms: a tile of 32x128 for each of 200x1x2 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
-testConv2Relu2Sums(float* __restrict__ partial,
-    const float* __restrict__ relu1,
-    const float* __restrict__ conv2Weight)
-{
-    const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
-    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
-    float sum[4][4] = {};
-    const int begin = split*400, end = smaller(split*400 + 400, 800);
-    int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[2], columnNext[8];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 32 && term < end) {
-                    const int k = row;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    rowNext[i] = conv2Weight[k*800 + c*25 + r*5 + s];
-                }
-            }
-            #pragma unroll
-            for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 25600 && term < end) {
-                    const int n = column/256, y = column/16%16, x = column%16;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    if (0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16)) columnNext[i] = relu1[n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2)];
-                }
-            }
-        }
-        if (first > begin) {
-            #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
-                #pragma unroll
-                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    #pragma unroll
-                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
-                }
-            }
-        }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
-            }
-            #pragma unroll
-            for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
-            }
-        }
-        __syncthreads();
-        stage ^= 1;
-    }
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
-            if (row < 32 && column < 25600) {
-                partial[(blockIdx.z*32 + row)*25600 + column] = sum[i][j];
-            }
-        }
-    }
-}
-
-// testConv2Relu2 computes relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
-//
-//   sum = sum over c, r, s of relu1[n, c, y + r - 2, x + s - 2]*conv2.weight[k, c, r, s] where 0 <= y + r - 2 < 16, 0 <= x + s - 2 < 16
-//   conv2 = sum + conv2.bias[k]
-//   relu2 = conv2 < 0 ? 0 : conv2
-//   relu2[n, k, y, x] = relu2
-//
-//   relu2                    f32[100,32,16,16]
-//   conv2.bias               f32[32]
-//   one thread for each of 819200 sums of 2 parts: 6400 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-testConv2Relu2(float* __restrict__ relu2,
-    const float* __restrict__ conv2Bias,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 819200) return;
-    const int column = i%25600, row = i/25600;
-    const int k = row;
-    const int n = column/256, y = column/16%16, x = column%16;
-    float sum = 0.0f;
-    for (int split = 0; split < 2; split++) {
-        sum += partial[((split)*32 + row)*25600 + column];
-    }
-    const float conv2 = sum + conv2Bias[k];
-    const float relu2_2 = conv2 < 0.0f ? 0.0f : conv2;
-    relu2[n*8192 + k*256 + y*16 + x] = relu2_2;
-}
-
-// testConv3Relu3Sums computes relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
-//
-//   sum = sum over c, r, s of pool2[n, c, y + r - 2, x + s - 2]*conv3.weight[k, c, r, s] where 0 <= y + r - 2 < 8, 0 <= x + s - 2 < 8
-//   conv3 = sum + conv3.bias[k]
-//   relu3 = conv3 < 0 ? 0 : conv3
-//   relu3[n, k, y, x] = relu3
-//
-//   pool2                    f32[100,32,8,8]
-//   conv3.weight             f32[64,32,5,5]
-//   product of 64 rows, 6400 columns and 800 terms, 4 parts of 208 terms: a tile of 64x64 for each of 100x1x4 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
-testConv3Relu3Sums(float* __restrict__ partial,
-    const float* __restrict__ pool2,
-    const float* __restrict__ conv3Weight)
-{
-    const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
-    float sum[4][4] = {};
-    const int begin = split*208, end = smaller(split*208 + 208, 800);
-    int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < end) {
-                    const int k = row;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    rowNext[i] = conv3Weight[k*800 + c*25 + r*5 + s];
-                }
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 6400 && term < end) {
-                    const int n = column/64, y = column/8%8, x = column%8;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    if (0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8)) columnNext[i] = pool2[n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2)];
-                }
-            }
-        }
-        if (first > begin) {
-            #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
-                #pragma unroll
-                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    #pragma unroll
-                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
-                }
-            }
-        }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
-            }
-        }
-        __syncthreads();
-        stage ^= 1;
-    }
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 64 && column < 6400) {
-                partial[(blockIdx.z*64 + row)*6400 + column] = sum[i][j];
-            }
-        }
-    }
-}
-
-// testConv3Relu3 computes relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
-//
-//   sum = sum over c, r, s of pool2[n, c, y + r - 2, x + s - 2]*conv3.weight[k, c, r, s] where 0 <= y + r - 2 < 8, 0 <= x + s - 2 < 8
-//   conv3 = sum + conv3.bias[k]
-//   relu3 = conv3 < 0 ? 0 : conv3
-//   relu3[n, k, y, x] = relu3
-//
-//   relu3                    f32[100,64,8,8]
-//   conv3.bias               f32[64]
-//   one thread for each of 409600 sums of 4 parts: 3200 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-testConv3Relu3(float* __restrict__ relu3,
-    const float* __restrict__ conv3Bias,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 409600) return;
-    const int column = i%6400, row = i/6400;
-    const int k = row;
-    const int n = column/64, y = column/8%8, x = column%8;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*64 + row)*6400 + column];
-    }
-    const float conv3 = sum + conv3Bias[k];
-    const float relu3_2 = conv3 < 0.0f ? 0.0f : conv3;
-    relu3[n*4096 + k*64 + y*8 + x] = relu3_2;
 }
 
 // testAccuracy computes accuracy (cifar10_quick.net:53).

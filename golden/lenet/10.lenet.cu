@@ -313,11 +313,10 @@ trainPool2(float* __restrict__ pool2,
     pool2Argmax[i2*16 + y*4 + x] = place;
 }
 
-// trainIp1Relu1Sums computes ip1, relu1 for ip1 + relu1 (lenet.net:12, lenet.net:13).
+// trainIp1Relu1Sums computes relu1 for ip1 + relu1 (lenet.net:12, lenet.net:13).
 //
 //   sum = sum over k of ip1.reshape[i, k]*ip1.weight[j, k]
 //   ip1 = sum + ip1.bias[j]
-//   ip1[i, j] = ip1
 //   relu1 = ip1 < 0 ? 0 : ip1
 //   relu1[i, j] = relu1
 //
@@ -405,21 +404,18 @@ trainIp1Relu1Sums(float* __restrict__ partial,
     }
 }
 
-// trainIp1Relu1 computes ip1, relu1 for ip1 + relu1 (lenet.net:12, lenet.net:13).
+// trainIp1Relu1 computes relu1 for ip1 + relu1 (lenet.net:12, lenet.net:13).
 //
 //   sum = sum over k of ip1.reshape[i, k]*ip1.weight[j, k]
 //   ip1 = sum + ip1.bias[j]
-//   ip1[i, j] = ip1
 //   relu1 = ip1 < 0 ? 0 : ip1
 //   relu1[i, j] = relu1
 //
-//   ip1                      f32[64,500]
 //   relu1                    f32[64,500]
 //   ip1.bias                 f32[500]
 //   one thread for each of 32000 sums of 15 parts: 250 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
-trainIp1Relu1(float* __restrict__ ip1,
-    float* __restrict__ relu1,
+trainIp1Relu1(float* __restrict__ relu1,
     const float* __restrict__ ip1Bias,
     const float* __restrict__ partial)
 {
@@ -432,9 +428,8 @@ trainIp1Relu1(float* __restrict__ ip1,
     for (int split = 0; split < 15; split++) {
         sum += partial[((split)*64 + row)*500 + column];
     }
-    const float ip1_2 = sum + ip1Bias[j];
-    ip1[i2*500 + j] = ip1_2;
-    const float relu1_2 = ip1_2 < 0.0f ? 0.0f : ip1_2;
+    const float ip1 = sum + ip1Bias[j];
+    const float relu1_2 = ip1 < 0.0f ? 0.0f : ip1;
     relu1[i2*500 + j] = relu1_2;
 }
 
@@ -635,22 +630,63 @@ trainIp2D(float* ip2D,
     ip2D[n*10 + c] = factor*(lossProb[n*10 + c] - (label2 == c ? 1.0f : 0.0f));
 }
 
+// trainIp2BiasNext computes ip2.bias.momentum.next, ip2.bias.next for ip2 (lenet.net:14).
+//
+//   sum = sum over n of ip2.d[n, c]
+//   ip2.bias.momentum.next = 0.9*ip2.bias.momentum[c] + solver.rate[]*(sum + 0.0005*ip2.bias[c])
+//   ip2.bias.momentum.next[c] = ip2.bias.momentum.next
+//   ip2.bias.next = ip2.bias[c] - ip2.bias.momentum.next
+//   ip2.bias.next[c] = ip2.bias.next
+//
+//   ip2.bias.momentum.next   f32[10]
+//   ip2.bias.next            f32[10]
+//   ip2.d                    f32[64,10]
+//   ip2.bias.momentum        f32[10]
+//   solver.rate              f32[]
+//   ip2.bias                 f32[10]
+//   a warp for each of 10 points: 2 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
+trainIp2BiasNext(float* ip2BiasMomentumNext,
+    float* ip2BiasNext,
+    const float* __restrict__ ip2D,
+    const float* ip2BiasMomentum,
+    const float* __restrict__ solverRate,
+    const float* ip2Bias)
+{
+    const int lane = threadIdx.x%32;
+    const int point = blockIdx.x*8 + threadIdx.x/32;
+    if (point >= 10) return;
+    const int c = point;
+    float sum = 0.0f;
+    for (int n = lane; n < 64; n += 32) {
+        sum += ip2D[n*10 + c];
+    }
+    sum = warpSum(sum);
+    __syncwarp();
+    if (lane == 0) {
+        const float ip2BiasMomentumNext2 = 0.9f*ip2BiasMomentum[c] + solverRate[0]*(sum + 0.0005f*ip2Bias[c]);
+        ip2BiasMomentumNext[c] = ip2BiasMomentumNext2;
+        const float ip2BiasNext2 = ip2Bias[c] - ip2BiasMomentumNext2;
+        ip2BiasNext[c] = ip2BiasNext2;
+    }
+}
+
 // trainIp1D computes ip1.d for ip2 + relu1 (lenet.net:14, lenet.net:13).
 //
 //   sum = sum over k of ip2.d[i, k]*ip2.weight[k, j]
-//   ip1.d = 0 < ip1[i, j] ? sum : 0
+//   ip1.d = 0 < relu1[i, j] ? sum : 0
 //   ip1.d[i, j] = ip1.d
 //
 //   ip1.d                    f32[64,500]
 //   ip2.d                    f32[64,10]
 //   ip2.weight               f32[10,500]
-//   ip1                      f32[64,500]
+//   relu1                    f32[64,500]
 //   product of 64 rows, 500 columns and 10 terms: a tile of 64x64 for each of 8x1x1 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
-trainIp1D(float* ip1D,
+trainIp1D(float* __restrict__ ip1D,
     const float* __restrict__ ip2D,
     const float* __restrict__ ip2Weight,
-    const float* ip1)
+    const float* __restrict__ relu1)
 {
     __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
@@ -722,7 +758,7 @@ trainIp1D(float* ip1D,
             if (row < 64 && column < 500) {
                 const int i2 = row;
                 const int j2 = column;
-                const float ip1D2 = 0.0f < ip1[i2*500 + j2] ? sum[i][j] : 0.0f;
+                const float ip1D2 = 0.0f < relu1[i2*500 + j2] ? sum[i][j] : 0.0f;
                 ip1D[i2*500 + j2] = ip1D2;
             }
         }
@@ -830,47 +866,6 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
                 ip2WeightNext[i2*500 + j2] = ip2WeightNext2;
             }
         }
-    }
-}
-
-// trainIp2BiasNext computes ip2.bias.momentum.next, ip2.bias.next for ip2 (lenet.net:14).
-//
-//   sum = sum over n of ip2.d[n, c]
-//   ip2.bias.momentum.next = 0.9*ip2.bias.momentum[c] + solver.rate[]*(sum + 0.0005*ip2.bias[c])
-//   ip2.bias.momentum.next[c] = ip2.bias.momentum.next
-//   ip2.bias.next = ip2.bias[c] - ip2.bias.momentum.next
-//   ip2.bias.next[c] = ip2.bias.next
-//
-//   ip2.bias.momentum.next   f32[10]
-//   ip2.bias.next            f32[10]
-//   ip2.d                    f32[64,10]
-//   ip2.bias.momentum        f32[10]
-//   solver.rate              f32[]
-//   ip2.bias                 f32[10]
-//   a warp for each of 10 points: 2 blocks of 256
-extern "C" __global__ void __launch_bounds__(256)
-trainIp2BiasNext(float* ip2BiasMomentumNext,
-    float* ip2BiasNext,
-    const float* __restrict__ ip2D,
-    const float* ip2BiasMomentum,
-    const float* __restrict__ solverRate,
-    const float* ip2Bias)
-{
-    const int lane = threadIdx.x%32;
-    const int point = blockIdx.x*8 + threadIdx.x/32;
-    if (point >= 10) return;
-    const int c = point;
-    float sum = 0.0f;
-    for (int n = lane; n < 64; n += 32) {
-        sum += ip2D[n*10 + c];
-    }
-    sum = warpSum(sum);
-    __syncwarp();
-    if (lane == 0) {
-        const float ip2BiasMomentumNext2 = 0.9f*ip2BiasMomentum[c] + solverRate[0]*(sum + 0.0005f*ip2Bias[c]);
-        ip2BiasMomentumNext[c] = ip2BiasMomentumNext2;
-        const float ip2BiasNext2 = ip2Bias[c] - ip2BiasMomentumNext2;
-        ip2BiasNext[c] = ip2BiasNext2;
     }
 }
 

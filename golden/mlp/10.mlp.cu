@@ -64,12 +64,12 @@ trainSolverCorrection2Next(float* solverCorrection2Next,
     solverCorrection2Next[0] = 0.999f*solverCorrection2[0] + 0.001f;
 }
 
-// trainFc1Relu1Drop1Sums computes fc1, drop1 for fc1 + relu1 + drop1 (mlp.net:10, mlp.net:11, mlp.net:12).
+// trainFc1Relu1Drop1Sums computes relu1, drop1 for fc1 + relu1 + drop1 (mlp.net:10, mlp.net:11, mlp.net:12).
 //
 //   sum = sum over k of fc1.reshape[i, k]*fc1.weight[j, k]
 //   fc1 = sum + fc1.bias[j]
-//   fc1[i, j] = fc1
 //   relu1 = fc1 < 0 ? 0 : fc1
+//   relu1[i, j] = relu1
 //   drop1 = 0.2 <= uniform(solver.seed[], solver.iteration[], 3432915079, i*625 + j) ? relu1*1.25 : 0
 //   drop1[i, j] = drop1
 //
@@ -157,23 +157,23 @@ trainFc1Relu1Drop1Sums(float* __restrict__ partial,
     }
 }
 
-// trainFc1Relu1Drop1 computes fc1, drop1 for fc1 + relu1 + drop1 (mlp.net:10, mlp.net:11, mlp.net:12).
+// trainFc1Relu1Drop1 computes relu1, drop1 for fc1 + relu1 + drop1 (mlp.net:10, mlp.net:11, mlp.net:12).
 //
 //   sum = sum over k of fc1.reshape[i, k]*fc1.weight[j, k]
 //   fc1 = sum + fc1.bias[j]
-//   fc1[i, j] = fc1
 //   relu1 = fc1 < 0 ? 0 : fc1
+//   relu1[i, j] = relu1
 //   drop1 = 0.2 <= uniform(solver.seed[], solver.iteration[], 3432915079, i*625 + j) ? relu1*1.25 : 0
 //   drop1[i, j] = drop1
 //
-//   fc1                      f32[128,625]
+//   relu1                    f32[128,625]
 //   drop1                    f32[128,625]
 //   fc1.bias                 f32[625]
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
 //   one thread for each of 80000 sums of 7 parts: 625 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
-trainFc1Relu1Drop1(float* __restrict__ fc1,
+trainFc1Relu1Drop1(float* __restrict__ relu1,
     float* __restrict__ drop1,
     const float* __restrict__ fc1Bias,
     const int* __restrict__ solverSeed,
@@ -189,19 +189,19 @@ trainFc1Relu1Drop1(float* __restrict__ fc1,
     for (int split = 0; split < 7; split++) {
         sum += partial[((split)*128 + row)*625 + column];
     }
-    const float fc1_2 = sum + fc1Bias[j];
-    fc1[i2*625 + j] = fc1_2;
-    const float relu1 = fc1_2 < 0.0f ? 0.0f : fc1_2;
-    const float drop1_2 = 0.2f <= uniform(solverSeed[0], solverIteration[0], 3432915079u, i2*625 + j) ? relu1*1.25f : 0.0f;
+    const float fc1 = sum + fc1Bias[j];
+    const float relu1_2 = fc1 < 0.0f ? 0.0f : fc1;
+    relu1[i2*625 + j] = relu1_2;
+    const float drop1_2 = 0.2f <= uniform(solverSeed[0], solverIteration[0], 3432915079u, i2*625 + j) ? relu1_2*1.25f : 0.0f;
     drop1[i2*625 + j] = drop1_2;
 }
 
-// trainFc2Relu2Drop2Sums computes fc2, drop2 for fc2 + relu2 + drop2 (mlp.net:13, mlp.net:14, mlp.net:15).
+// trainFc2Relu2Drop2Sums computes relu2, drop2 for fc2 + relu2 + drop2 (mlp.net:13, mlp.net:14, mlp.net:15).
 //
 //   sum = sum over k of drop1[i, k]*fc2.weight[j, k]
 //   fc2 = sum + fc2.bias[j]
-//   fc2[i, j] = fc2
 //   relu2 = fc2 < 0 ? 0 : fc2
+//   relu2[i, j] = relu2
 //   drop2 = 0.5 <= uniform(solver.seed[], solver.iteration[], 3449692698, i*625 + j) ? relu2*2 : 0
 //   drop2[i, j] = drop2
 //
@@ -289,23 +289,23 @@ trainFc2Relu2Drop2Sums(float* __restrict__ partial,
     }
 }
 
-// trainFc2Relu2Drop2 computes fc2, drop2 for fc2 + relu2 + drop2 (mlp.net:13, mlp.net:14, mlp.net:15).
+// trainFc2Relu2Drop2 computes relu2, drop2 for fc2 + relu2 + drop2 (mlp.net:13, mlp.net:14, mlp.net:15).
 //
 //   sum = sum over k of drop1[i, k]*fc2.weight[j, k]
 //   fc2 = sum + fc2.bias[j]
-//   fc2[i, j] = fc2
 //   relu2 = fc2 < 0 ? 0 : fc2
+//   relu2[i, j] = relu2
 //   drop2 = 0.5 <= uniform(solver.seed[], solver.iteration[], 3449692698, i*625 + j) ? relu2*2 : 0
 //   drop2[i, j] = drop2
 //
-//   fc2                      f32[128,625]
+//   relu2                    f32[128,625]
 //   drop2                    f32[128,625]
 //   fc2.bias                 f32[625]
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
 //   one thread for each of 80000 sums of 8 parts: 625 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
-trainFc2Relu2Drop2(float* __restrict__ fc2,
+trainFc2Relu2Drop2(float* __restrict__ relu2,
     float* __restrict__ drop2,
     const float* __restrict__ fc2Bias,
     const int* __restrict__ solverSeed,
@@ -321,10 +321,10 @@ trainFc2Relu2Drop2(float* __restrict__ fc2,
     for (int split = 0; split < 8; split++) {
         sum += partial[((split)*128 + row)*625 + column];
     }
-    const float fc2_2 = sum + fc2Bias[j];
-    fc2[i2*625 + j] = fc2_2;
-    const float relu2 = fc2_2 < 0.0f ? 0.0f : fc2_2;
-    const float drop2_2 = 0.5f <= uniform(solverSeed[0], solverIteration[0], 3449692698u, i2*625 + j) ? relu2*2.0f : 0.0f;
+    const float fc2 = sum + fc2Bias[j];
+    const float relu2_2 = fc2 < 0.0f ? 0.0f : fc2;
+    relu2[i2*625 + j] = relu2_2;
+    const float drop2_2 = 0.5f <= uniform(solverSeed[0], solverIteration[0], 3449692698u, i2*625 + j) ? relu2_2*2.0f : 0.0f;
     drop2[i2*625 + j] = drop2_2;
 }
 
@@ -529,7 +529,7 @@ trainFc3D(float* fc3D,
 //
 //   sum = sum over k of fc3.d[i, k]*fc3.weight[k, j]
 //   relu2.d = 0.5 <= uniform(solver.seed[], solver.iteration[], 3449692698, i*625 + j) ? sum*2 : 0
-//   fc2.d = 0 < fc2[i, j] ? relu2.d : 0
+//   fc2.d = 0 < relu2[i, j] ? relu2.d : 0
 //   fc2.d[i, j] = fc2.d
 //
 //   fc2.d                    f32[128,625]
@@ -537,7 +537,7 @@ trainFc3D(float* fc3D,
 //   fc3.weight               f32[10,625]
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
-//   fc2                      f32[128,625]
+//   relu2                    f32[128,625]
 //   product of 128 rows, 625 columns and 10 terms: a tile of 64x64 for each of 10x2x1 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainFc2D(float* fc2D,
@@ -545,7 +545,7 @@ trainFc2D(float* fc2D,
     const float* __restrict__ fc3Weight,
     const int* __restrict__ solverSeed,
     const int* __restrict__ solverIteration,
-    const float* fc2)
+    const float* relu2)
 {
     __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
@@ -618,7 +618,7 @@ trainFc2D(float* fc2D,
                 const int i2 = row;
                 const int j2 = column;
                 const float relu2D = 0.5f <= uniform(solverSeed[0], solverIteration[0], 3449692698u, i2*625 + j2) ? sum[i][j]*2.0f : 0.0f;
-                const float fc2D2 = 0.0f < fc2[i2*625 + j2] ? relu2D : 0.0f;
+                const float fc2D2 = 0.0f < relu2[i2*625 + j2] ? relu2D : 0.0f;
                 fc2D[i2*625 + j2] = fc2D2;
             }
         }
@@ -629,7 +629,7 @@ trainFc2D(float* fc2D,
 //
 //   sum = sum over k of fc2.d[i, k]*fc2.weight[k, j]
 //   relu1.d = 0.2 <= uniform(solver.seed[], solver.iteration[], 3432915079, i*625 + j) ? sum*1.25 : 0
-//   fc1.d = 0 < fc1[i, j] ? relu1.d : 0
+//   fc1.d = 0 < relu1[i, j] ? relu1.d : 0
 //   fc1.d[i, j] = fc1.d
 //
 //   fc2.d                    f32[128,625]
@@ -720,19 +720,19 @@ trainFc1DSums(float* __restrict__ partial,
 //
 //   sum = sum over k of fc2.d[i, k]*fc2.weight[k, j]
 //   relu1.d = 0.2 <= uniform(solver.seed[], solver.iteration[], 3432915079, i*625 + j) ? sum*1.25 : 0
-//   fc1.d = 0 < fc1[i, j] ? relu1.d : 0
+//   fc1.d = 0 < relu1[i, j] ? relu1.d : 0
 //   fc1.d[i, j] = fc1.d
 //
 //   fc1.d                    f32[128,625]
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
-//   fc1                      f32[128,625]
+//   relu1                    f32[128,625]
 //   one thread for each of 80000 sums of 8 parts: 625 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainFc1D(float* fc1D,
     const int* __restrict__ solverSeed,
     const int* __restrict__ solverIteration,
-    const float* fc1,
+    const float* relu1,
     const float* __restrict__ partial)
 {
     const int i = blockIdx.x*128 + threadIdx.x;
@@ -745,7 +745,7 @@ trainFc1D(float* fc1D,
         sum += partial[((split)*128 + row)*625 + column];
     }
     const float relu1D = 0.2f <= uniform(solverSeed[0], solverIteration[0], 3432915079u, i2*625 + j) ? sum*1.25f : 0.0f;
-    const float fc1D2 = 0.0f < fc1[i2*625 + j] ? relu1D : 0.0f;
+    const float fc1D2 = 0.0f < relu1[i2*625 + j] ? relu1D : 0.0f;
     fc1D[i2*625 + j] = fc1D2;
 }
 
