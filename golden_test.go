@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"netc/codegen/cuda"
 	"netc/codegen/gopkg"
 	"netc/compiler"
 	"netc/ir"
@@ -103,8 +104,8 @@ const longModel = 24
 
 // stages compiles a model and gives what golden/MODEL holds, in the order of
 // the compiler: source, graphs after lowering, after differentiation and
-// update, after fusion and ordering, the memory plan, the program; and the
-// whole program.
+// update, after fusion and ordering, the memory plan, the program, the GPU
+// kernels; and the whole program.
 func stages(t *testing.T, net string) (map[string][]byte, *gopkg.Module) {
 	t.Helper()
 	out := map[string][]byte{}
@@ -155,6 +156,13 @@ func stages(t *testing.T, net string) (map[string][]byte, *gopkg.Module) {
 		if content := module.Files[name]; content != nil {
 			out[number+name+".txt"] = content
 		}
+	}
+	if net != tiny && !isLong {
+		kernels, err := cuda.Emit(unit, filepath.Base(net))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out["10."+module.Name+".cu"] = []byte(kernels.Source)
 	}
 	return out, module
 }

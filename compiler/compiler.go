@@ -110,7 +110,22 @@ func (e *BugError) Error() string {
 // diagnostics, all of one run; err is a fault of the compiler (*BugError) or a
 // setting that cannot be compiled.
 func Compile(file *spec.File, run *spec.Run, o Options) (*Unit, diag.List, error) {
-	c := &compilation{options: o, run: run, solver: solverOf(run)}
+	unit, messages, err := (&compilation{options: o, run: run, solver: solverOf(run)}).unit(file)
+	if bug, ok := err.(*BugError); ok && bug.Reproducer == "" {
+		// Every compilation of a network is the same, so a second one tells what
+		// the first would have had to write down before each pass.
+		o.Dump = nil
+		c := &compilation{options: o, run: run, solver: solverOf(run), remembers: true}
+		if _, _, again := c.unit(file); again != nil {
+			err = again
+		}
+	}
+	return unit, messages, err
+}
+
+// unit compiles all phases and plans them together.
+func (c *compilation) unit(file *spec.File) (*Unit, diag.List, error) {
+	o, run := c.options, c.run
 	unit := &Unit{Net: file, Run: run}
 	var messages diag.List
 	for _, name := range []string{"train", "test"} {
@@ -187,6 +202,7 @@ type compilation struct {
 	updateGraph *ir.Graph
 	batch       int // of the phase being compiled
 	timings     []Timing
+	remembers   bool // keeps each pass's graph for the case that it fails
 }
 
 // phase expands, lowers and transforms one phase; nil when the network has no
@@ -268,10 +284,13 @@ func (c *compilation) passes(p *Phase) error {
 	return nil
 }
 
-// step runs one pass: verified, timed, dumped; a fault names the pass and
-// carries the graph from before it.
+// step runs one pass: verified, timed, dumped; a fault names the pass and, if
+// the compilation remembers it, carries the graph from before.
 func (c *compilation) step(s step, p *Phase) (err error) {
-	before := p.Graph.String()
+	before := ""
+	if c.remembers {
+		before = p.Graph.String()
+	}
 	bug := func(cause any, stack string) error {
 		return &BugError{Pass: s.name, Phase: p.Name, Cause: fmt.Sprint(cause), Stack: stack, Reproducer: before}
 	}

@@ -103,8 +103,8 @@ var mostKernels = map[string][2]int{
 	"googlenet":     {401, 114},
 	"lenet":         {22, 9},
 	"mlp":           {16, 6},
-	"resnet20":      {249, 89},  // the data gradient of each of 4 convolutions of stride 2 is 4 kernels
-	"resnet50":      {607, 219}, // 6 such convolutions, of which each kernel but one of a 1x1 window stores zeros
+	"resnet20":      {270, 89},  // the data gradient of each of 4 convolutions of stride 2 is 4 kernels
+	"resnet50":      {660, 219}, // 6 such convolutions, of which each kernel but one of a 1x1 window stores zeros
 }
 
 func TestFusionsReach(t *testing.T) {
@@ -376,7 +376,7 @@ func TestPassesRunInOrder(t *testing.T) {
 				continue
 			}
 			want["train"] = append(want["train"], p.Name)
-			if p.Name != "differentiate" && p.Name != "update" {
+			if p.Name != "differentiate" && p.Name != "update" && p.Name != "recompute" {
 				want["test"] = append(want["test"], p.Name)
 			}
 		}

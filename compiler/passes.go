@@ -35,6 +35,12 @@ var steps = []step{
 		run:     func(c *compilation, g *ir.Graph) error { return c.update(g) },
 	},
 	{
+		name: "recompute", phase: "train",
+		does:    "normalises batches again for their gradients instead of keeping the values",
+		because: "once all readers of the values exist, and before the fusions, which take the formula into the readers' kernels",
+		run:     pure(pass.Recompute),
+	},
+	{
 		name:    "fold-constants",
 		does:    "computes constants and removes operators that do nothing",
 		because: "before common subexpressions, which then find more that is equal",

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // attribute is one tagged field of an operator, parameter or filler:
@@ -21,7 +22,19 @@ type attribute struct {
 	def   reflect.Value
 }
 
+// knownAttributes has the attributes of each type once they were asked for.
+var knownAttributes sync.Map
+
 func attributesOf(t reflect.Type) []attribute {
+	if list, ok := knownAttributes.Load(t); ok {
+		return list.([]attribute)
+	}
+	list := readAttributes(t)
+	knownAttributes.Store(t, list)
+	return list
+}
+
+func readAttributes(t reflect.Type) []attribute {
 	var list []attribute
 	for i := 0; i < t.NumField(); i++ {
 		tag, ok := t.Field(i).Tag.Lookup("ir")

@@ -371,21 +371,6 @@ func (*Fuse) Infer([]Type) ([]Type, error) {
 // fused group at the place of the last. The results that nodes outside the
 // group, the outputs or the writes read become the group's results.
 func (g *Graph) Group(nodes []*Node) *Node {
-	var body []*Node
-	for _, n := range nodes {
-		if n.Body != nil {
-			body = append(body, n.Body...)
-		} else {
-			body = append(body, n)
-		}
-	}
-	group := &Node{Op: &Fuse{}, Body: body, From: Origins(body...)}
-	inside := map[*Value]bool{}
-	for _, n := range body {
-		for _, v := range n.Out {
-			inside[v] = true
-		}
-	}
 	member := map[*Node]bool{}
 	for _, n := range nodes {
 		member[n] = true
@@ -401,22 +386,7 @@ func (g *Graph) Group(nodes []*Node) *Node {
 			}
 		}
 	}
-	for _, n := range body {
-		for _, v := range n.In {
-			if !inside[v] && !slices.Contains(group.In, v) {
-				group.In = append(group.In, v)
-			}
-		}
-		for _, v := range n.Out {
-			v.Def = n
-			if outside[v] {
-				group.Out = append(group.Out, v)
-			}
-		}
-	}
-	for _, v := range group.Out {
-		v.Def = group
-	}
+	group := NewGroup(nodes, func(v *Value) bool { return outside[v] })
 	last := nodes[len(nodes)-1]
 	var kept []*Node
 	for _, n := range g.Nodes {
@@ -428,5 +398,42 @@ func (g *Graph) Group(nodes []*Node) *Node {
 		}
 	}
 	g.Nodes = kept
+	return group
+}
+
+// NewGroup makes the fused group of nodes, which must be in order, for a pass
+// that keeps its own list of them; isRead says which results are read elsewhere.
+func NewGroup(nodes []*Node, isRead func(*Value) bool) *Node {
+	var body []*Node
+	for _, n := range nodes {
+		if n.Body != nil {
+			body = append(body, n.Body...)
+		} else {
+			body = append(body, n)
+		}
+	}
+	group := &Node{Op: &Fuse{}, Body: body, From: Origins(body...)}
+	inside := map[*Value]bool{}
+	for _, n := range body {
+		for _, v := range n.Out {
+			inside[v] = true
+		}
+	}
+	for _, n := range body {
+		for _, v := range n.In {
+			if !inside[v] && !slices.Contains(group.In, v) {
+				group.In = append(group.In, v)
+			}
+		}
+		for _, v := range n.Out {
+			v.Def = n
+			if isRead(v) {
+				group.Out = append(group.Out, v)
+			}
+		}
+	}
+	for _, v := range group.Out {
+		v.Def = group
+	}
 	return group
 }

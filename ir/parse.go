@@ -445,7 +445,11 @@ func (p *parser) typ() Type {
 func (p *parser) attributes(s reflect.Value) {
 	known := attributesOf(s.Type())
 	for _, a := range known {
-		s.Field(a.index).Set(a.def)
+		def := a.def
+		if def.Kind() == reflect.Slice { // operators never share one
+			def = reflect.AppendSlice(reflect.MakeSlice(def.Type(), 0, def.Len()), def)
+		}
+		s.Field(a.index).Set(def)
 	}
 	if !p.accept("{") {
 		return

@@ -31,6 +31,8 @@ func Print(name string, code *loop.Code, doc func(args []*ir.Value) []string) *K
 		names:  map[*ir.Value]string{},
 		vars:   map[*loop.Var]string{},
 		direct: map[string]string{},
+
+		affines: map[*loop.Expr]affineOrNot{},
 	}
 	k := &Kernel{Name: name, Code: code}
 	for _, v := range append(append([]*ir.Value{}, code.Writes...), code.Reads...) {
@@ -68,6 +70,7 @@ type printer struct {
 	opened  []opening         // the window variables declared so far
 	direct  map[string]string // hoisted scalar loads, by their text
 	math    bool
+	affines map[*loop.Expr]affineOrNot
 }
 
 func (p *printer) printf(format string, args ...any) {
@@ -172,7 +175,7 @@ func (p *printer) elementwise() {
 		default:
 			p.printf("%[1]s = %[1]s[lo:hi][:len(%[2]s)]", name, first)
 		}
-		p.windows = append(p.windows, &window{value: v, name: name, key: "task", index: i})
+		p.windows = append(p.windows, &window{value: v, name: name, index: i})
 	}
 	if first == "" {
 		p.vars[task] = i
@@ -503,14 +506,29 @@ func (p *printer) element(v *ir.Value, at *loop.Expr) string {
 			return w.name + "[" + w.index + "]"
 		}
 	}
-	if a, ok := at.ToAffine(); ok {
+	if a, ok := p.affine(at); ok {
 		for i := len(p.windows) - 1; i >= 0; i-- {
-			if w := p.windows[i]; w.value == v && w.key == keyOf(a) {
+			if w := p.windows[i]; w.value == v && w.index == "" && w.key.equals(a.Coef) {
 				return w.name + "[" + w.at(p, a) + "]"
 			}
 		}
 	}
 	return p.names[v] + "[" + p.expr(at) + "]"
+}
+
+// affine is at.ToAffine, worked out once for each expression.
+func (p *printer) affine(at *loop.Expr) (loop.Affine, bool) {
+	if known, ok := p.affines[at]; ok {
+		return known.of, known.ok
+	}
+	a, ok := at.ToAffine()
+	p.affines[at] = affineOrNot{a, ok}
+	return a, ok
+}
+
+type affineOrNot struct {
+	of loop.Affine
+	ok bool
 }
 
 // walk visits every access to a tensor.

@@ -2,8 +2,7 @@ package cpu
 
 import (
 	"fmt"
-	"sort"
-	"strings"
+	"maps"
 
 	"netc/ir"
 	"netc/ir/loop"
@@ -15,22 +14,18 @@ import (
 type window struct {
 	value *ir.Value
 	name  string
-	key   string    // keyOf the accesses' positions
+	key   key       // of the accesses' positions
 	least int       // the smallest constant part
 	over  *loop.Var // the loop variable that the window spans, or nil
 	from  int       // its first value
 	index string    // for a tensor sliced to the task range: the index
 }
 
-// keyOf tells positions apart that differ in more than a constant.
-func keyOf(a loop.Affine) string {
-	var parts []string
-	for v, c := range a.Coef {
-		parts = append(parts, fmt.Sprintf("%p*%d", v, c))
-	}
-	sort.Strings(parts)
-	return strings.Join(parts, "+")
-}
+// key tells positions apart that differ in more than a constant: it is what a
+// position multiplies each variable by.
+type key map[*loop.Var]int
+
+func (k key) equals(other key) bool { return maps.Equal(k, other) }
 
 // at prints the index of a position inside the window.
 func (w *window) at(p *printer, a loop.Affine) string {
@@ -52,29 +47,27 @@ func (w *window) at(p *printer, a loop.Affine) string {
 // the tensor where the condition does not hold.
 type accesses struct {
 	value       *ir.Value
-	key         string
+	key         key
 	first       *loop.Expr
 	least, most int
 	count       int
-	coef        map[*loop.Var]int
 }
 
 func (p *printer) accessesOf(body []loop.Stmt) []*accesses {
 	var list []*accesses
 	find := func(v *ir.Value, at *loop.Expr) {
-		a, ok := at.ToAffine()
+		a, ok := p.affine(at)
 		if !ok {
 			return
 		}
-		key := keyOf(a)
 		for _, x := range list {
-			if x.value == v && x.key == key {
+			if x.value == v && x.key.equals(a.Coef) {
 				x.least, x.most = min(x.least, a.Const), max(x.most, a.Const)
 				x.count++
 				return
 			}
 		}
-		list = append(list, &accesses{v, key, at, a.Const, a.Const, 1, a.Coef})
+		list = append(list, &accesses{v, a.Coef, at, a.Const, a.Const, 1})
 	}
 	conditional := map[*loop.Expr]bool{}
 	eachExpr(body, func(e *loop.Expr) {
@@ -97,9 +90,9 @@ func (p *printer) accessesOf(body []loop.Stmt) []*accesses {
 	return list
 }
 
-func (p *printer) windowed(v *ir.Value, key string) bool {
+func (p *printer) windowed(v *ir.Value, k key) bool {
 	for _, w := range p.windows {
-		if w.value == v && w.key == key {
+		if w.value == v && w.index == "" && w.key.equals(k) {
 			return true
 		}
 	}
@@ -125,7 +118,7 @@ func (p *printer) outsideWindows(s *loop.Loop) {
 		return
 	}
 	for _, x := range p.accessesOf(s.Body) {
-		if x.coef[s.Var] != 1 || !p.bindable(x, s.Var) {
+		if x.key[s.Var] != 1 || !p.bindable(x, s.Var) {
 			continue
 		}
 		w := &window{value: x.value, key: x.key, least: x.least, over: s.Var, from: s.From}
@@ -136,7 +129,7 @@ func (p *printer) outsideWindows(s *loop.Loop) {
 // bindable reports whether all variables of an access are known before the
 // block begins.
 func (p *printer) bindable(x *accesses, except ...*loop.Var) bool {
-	for v := range x.coef {
+	for v := range x.key {
 		if _, ok := p.vars[v]; !ok && (len(except) == 0 || v != except[0]) {
 			return false
 		}
@@ -153,7 +146,7 @@ type opening struct {
 // open declares "nameAt := (*[size]float32)(name[base:])" for a window, or
 // takes a variable that was declared as the same.
 func (p *printer) open(w *window, x *accesses, size int, with map[*loop.Var]*loop.Expr) {
-	a, _ := x.first.ToAffine()
+	a, _ := p.affine(x.first)
 	base := p.expr(loop.Plus(x.first.Substitute(with), loop.I(x.least-a.Const)))
 	if base == "0" {
 		base = ""

@@ -112,3 +112,29 @@ func list(exprs []*loop.Expr) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// Also says which other kernels a function serves, or nothing.
+func Also(kernels []*compiler.Kernel) string {
+	const most = 4
+	var names []string
+	for _, k := range kernels[:min(len(kernels), most)] {
+		name := k.Node.Out[0].Name
+		for _, v := range k.Node.Out { // of momentum and parameter, the parameter
+			if len(v.Name) < len(name) {
+				name = v.Name
+			}
+		}
+		if k.Parts > 1 {
+			name += fmt.Sprintf(" (part %d)", k.Part+1)
+		}
+		names = append(names, name)
+	}
+	text := strings.Join(names, ", ")
+	if rest := len(kernels) - len(names); rest > 0 {
+		text += fmt.Sprintf(" and %d more", rest)
+	}
+	if text == "" {
+		return ""
+	}
+	return "It also computes " + text + ", from tensors of the same shapes."
+}

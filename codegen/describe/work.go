@@ -102,9 +102,9 @@ type Work struct {
 	Bytes        int
 }
 
-// WorkOf counts the work of a kernel of a phase, lowered to code. passes is
-// Passes of the phase.
-func WorkOf(p *compiler.Phase, k *compiler.Kernel, code *loop.Code, passes map[*ir.Node]string) Work {
+// WorkOf counts the work of a kernel of a phase, whose code has so many
+// operations. passes is Passes of the phase.
+func WorkOf(p *compiler.Phase, k *compiler.Kernel, operations int, passes map[*ir.Node]string) Work {
 	body := k.Node.Body
 	if body == nil {
 		body = []*ir.Node{k.Node}
@@ -123,11 +123,10 @@ func WorkOf(p *compiler.Phase, k *compiler.Kernel, code *loop.Code, passes map[*
 		}
 	}
 	if w.MultiplyAdds = share(p, k, w.MultiplyAdds); w.MultiplyAdds == 0 {
-		w.Operations = code.Operations()
+		w.Operations = operations
 	}
-	touched := k.Nest.Touched()
-	for _, v := range append(slices.Clone(code.Reads), code.Writes...) {
-		w.Bytes += touched[v] * v.Type.DType.Size()
+	for v, elements := range k.Nest.Touched() {
+		w.Bytes += elements * v.Type.DType.Size()
 	}
 	return w
 }

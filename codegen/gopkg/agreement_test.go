@@ -308,6 +308,9 @@ func TestOperatorsAgree(t *testing.T) {
 	nodeOf := map[string]string{}
 	for number, e := range example.All() {
 		x := e.Instance(t, uint64(number))
+		if slices.ContainsFunc(slices.Concat(x.Node.In, x.Node.Out), func(v *ir.Value) bool { return !v.Type.IsRowMajor() }) {
+			continue // what a program takes and gives is row-major
+		}
 		var in []*ir.Value
 		for _, v := range x.Node.In {
 			name := fmt.Sprintf("e%d.%s", number, v.Name)
@@ -472,7 +475,7 @@ func TestSolversAgree(t *testing.T) {
 	}
 }
 
-func compileModel(t *testing.T, net string, o compiler.Options, sets ...string) *compiler.Unit {
+func compileModel(t testing.TB, net string, o compiler.Options, sets ...string) *compiler.Unit {
 	t.Helper()
 	file, list := spec.Load(net)
 	if list.Errors() > 0 {

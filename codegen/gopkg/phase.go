@@ -28,7 +28,6 @@ type phase struct {
 	addresses map[*ir.Value]string // variables of addresses, which assembly kernels take
 	vector    *vectorISA           // of assembly kernels, or nil
 	asm       asm.File             // those kernels
-	shared    map[string]string    // kernels by what they compute: the function that does
 	stubs     []string
 	runs      joining
 	scratch   int
@@ -40,17 +39,25 @@ func newPhase(p *compiler.Phase, functions *cpu.Scope) *phase { return newPhaseF
 // newPhaseFor prints them in the assembly of an instruction set, where one is
 // given and has them.
 func newPhaseFor(p *compiler.Phase, functions *cpu.Scope, isa *vectorISA) *phase {
-	ph := &phase{Phase: p, vector: isa, addresses: map[*ir.Value]string{}, shared: map[string]string{}, names: map[*ir.Value]string{}, passes: describe.Passes(p), copies: p.Plan.Copies}
+	ph := &phase{Phase: p, vector: isa, addresses: map[*ir.Value]string{}, names: map[*ir.Value]string{}, passes: describe.Passes(p), copies: p.Plan.Copies}
 	ph.scope = cpu.NewScope("a", "lo", "hi", "runtime", "int", "nil", "copy")
 	kernels := make([]string, len(p.Kernels))
 	for i, k := range p.Kernels { // before the tensors, which must not hide them
 		kernels[i] = functions.Take(describe.Name(ph.Name, k) + ph.suffix())
 		ph.scope.Take(kernels[i])
 	}
-	for i, k := range p.Kernels {
-		if isa == nil || !ph.vectorKernel(kernels[i], k) {
-			ph.kernel(kernels[i], k)
+	list, of := share(p.Kernels, kernels)
+	write(list, isa)
+	for _, s := range list {
+		if s.assembled != nil {
+			ph.stubs = append(ph.stubs, s.assembly(&ph.asm))
+			ph.scratch = max(ph.scratch, s.assembled.Scratch)
+		} else {
+			ph.kernels = append(ph.kernels, s.printed)
 		}
+	}
+	for _, k := range p.Kernels {
+		ph.launch(k, of[k])
 	}
 	ph.runs.end()
 	for _, w := range ph.copies {
@@ -60,18 +67,24 @@ func newPhaseFor(p *compiler.Phase, functions *cpu.Scope, isa *vectorISA) *phase
 	return ph
 }
 
-func (ph *phase) kernel(name string, k *compiler.Kernel) {
-	code := loop.Lower(k.Nest, k.Schedule)
-	printed := cpu.Print(name, code, func(args []*ir.Value) []string { return describe.Doc(name, k, args, taskText(code)) })
-	ph.kernels = append(ph.kernels, printed)
-	args := make([]string, len(printed.Args))
-	for i, v := range printed.Args {
-		args[i] = ph.tensor(v)
+// launch adds a kernel to the schedule, as a call of its function.
+func (ph *phase) launch(k *compiler.Kernel, s *sharedKernel) {
+	layers, _ := describe.Origins(k.Node.From)
+	call := fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, ", s.name, layers,
+		workFields(describe.WorkOf(ph.Phase, k, s.operations, ph.passes)), s.tasks)
+	var args []string
+	if s.assembled != nil {
+		for _, v := range s.argumentsOf(k) {
+			args = append(args, ph.address(v))
+		}
+		ph.calls = append(ph.calls, fmt.Sprintf("%sCode: %s, Args: []unsafe.Pointer{%s}%s},", call, s.name, strings.Join(args, ", "), ph.join(k, s.assembled)))
+		return
 	}
 	ph.runs.end()
-	layers, _ := describe.Origins(k.Node.From)
-	ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { %s(%s, lo, hi) }},",
-		name, layers, workFields(describe.WorkOf(ph.Phase, k, code, ph.passes)), code.Tasks, name, strings.Join(args, ", ")))
+	for _, v := range s.argumentsOf(k) {
+		args = append(args, ph.tensor(v))
+	}
+	ph.calls = append(ph.calls, fmt.Sprintf("%sRun: func(lo, hi int) { %s(%s, lo, hi) }},", call, s.name, strings.Join(args, ", ")))
 }
 
 // taskText says how the work is cut.

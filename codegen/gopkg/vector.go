@@ -7,7 +7,6 @@ import (
 
 	"netc/codegen/asm"
 	"netc/codegen/cpu"
-	"netc/codegen/describe"
 	"netc/codegen/vector"
 	"netc/compiler"
 	"netc/ir"
@@ -36,7 +35,8 @@ type variant struct {
 func (m *Module) variants(u *compiler.Unit, header string, functions *cpu.Scope) error {
 	plain := variantEntry(u, portable, "")
 	if u.Vector == nil {
-		return m.goFile("variants.go", variantsText(header, m.Name, "", []string{portable}, []string{plain}))
+		m.goFile("variants.go", variantsText(header, m.Name, "", []string{portable}, []string{plain}))
+		return nil
 	}
 	if err := samePlaces(u, u.Vector); err != nil {
 		return err
@@ -47,16 +47,13 @@ func (m *Module) variants(u *compiler.Unit, header string, functions *cpu.Scope)
 		for _, p := range u.Vector.Phases {
 			ph := newPhaseFor(p, functions, isa)
 			base := p.Name + "_" + isa.name + "_amd64"
-			if err := m.goFile(base+".go", ph.text(header, m.Name, m.Name)); err != nil {
-				return err
-			}
-			m.Files[base+".s"] = []byte(ph.asm.Text(header))
+			m.goFile(base+".go", ph.text(header, m.Name, m.Name))
+			m.pending = append(m.pending, pendingFile{name: base + ".s", write: func() ([]byte, error) { return []byte(ph.asm.Text(header)), nil }})
 		}
 	}
-	if err := m.goFile("variants_amd64.go", variantsText(header, m.Name, "", isas, entries)); err != nil {
-		return err
-	}
-	return m.goFile("variants_other.go", variantsText(header, m.Name, "//go:build !amd64\n\n", isas[:1], entries[:1]))
+	m.goFile("variants_amd64.go", variantsText(header, m.Name, "", isas, entries))
+	m.goFile("variants_other.go", variantsText(header, m.Name, "//go:build !amd64\n\n", isas[:1], entries[:1]))
+	return nil
 }
 
 func variantsText(header, pkg, constraint string, isas, entries []string) string {
@@ -99,37 +96,18 @@ func (ph *phase) suffix() string {
 	return ph.vector.suffix
 }
 
-// vectorKernel emits a kernel in assembly; it reports false for a nest that
-// has no vector form. Nests that compute the same on other tensors share one
-// function.
-func (ph *phase) vectorKernel(name string, k *compiler.Kernel) bool {
-	compiled, err := vector.Compile(name, k.Nest, ph.vector.isa)
-	if err != nil {
-		return false
-	}
-	function := name
-	compiled.Func.SetDoc(describe.Doc(name, k, compiled.Args, fmt.Sprintf("%d tasks", compiled.Tasks)))
-	ph.asm.Add(compiled.Func)
-	ph.stubs = append(ph.stubs, compiled.Func.Declaration()+"\n")
-	ph.scratch = max(ph.scratch, compiled.Scratch)
-	args := make([]string, len(compiled.Args))
-	for i, v := range compiled.Args {
-		args[i] = ph.address(v)
-	}
-	layers, _ := describe.Origins(k.Node.From)
-	code := loop.Lower(k.Nest, loop.Schedule{})
-	text := fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Code: %s, Args: []unsafe.Pointer{%s}",
-		name, layers, workFields(describe.WorkOf(ph.Phase, k, code, ph.passes)), compiled.Tasks, function, strings.Join(args, ", "))
-	if compiled.Groups > 0 {
-		text += fmt.Sprintf(", Groups: %d", compiled.Groups)
-		if ph.runs.joins(ph, k.Nest, compiled) {
-			text += ", Joins: true"
-		}
-	} else {
+// join prints what says how a launch of an assembly kernel follows the one
+// before it.
+func (ph *phase) join(k *compiler.Kernel, assembled *vector.Kernel) string {
+	if assembled.Groups == 0 {
 		ph.runs.end()
+		return ""
 	}
-	ph.calls = append(ph.calls, text+"},")
-	return true
+	text := fmt.Sprintf(", Groups: %d", assembled.Groups)
+	if ph.runs.joins(ph, k.Nest, assembled) {
+		text += ", Joins: true"
+	}
+	return text
 }
 
 // address gives the variable that holds the address of a value.

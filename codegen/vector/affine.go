@@ -1,9 +1,8 @@
 package vector
 
 import (
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"netc/codegen/asm"
 )
@@ -117,9 +116,10 @@ func (a affine) split(n int) (quotient, rest affine, ok bool) {
 
 // key tells sums of symbols apart; constants do not enter.
 func key(terms []term) string {
-	var b strings.Builder
+	b := make([]byte, 0, 8*len(terms))
 	for _, t := range terms {
-		fmt.Fprintf(&b, "%d*%d ", t.sym.id, t.coef)
+		b = append(strconv.AppendInt(b, int64(t.sym.id), 10), '*')
+		b = append(strconv.AppendInt(b, int64(t.coef), 10), ' ')
 	}
-	return b.String()
+	return string(b)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 
 	"netc/codegen/asm"
 	"netc/ir"
@@ -57,7 +58,7 @@ type pointer struct {
 	terms []term
 }
 
-func (p pointer) key() string { return fmt.Sprintf("%d:%s", p.arg, key(p.terms)) }
+func (p pointer) key() string { return strconv.Itoa(p.arg) + ":" + key(p.terms) }
 
 // value is what an expression is: one of its fields.
 type value struct {

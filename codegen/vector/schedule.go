@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -412,22 +413,49 @@ func distinct(t *loop.Expr, piece int, inner *loop.Var, steps int, a *loop.Var, 
 	if !ok {
 		return sa * sb * steps
 	}
-	seen := map[int]bool{}
-	for i := range sa {
-		for j := range sb {
-			for k := range steps {
-				position := at.Coef[inner] * k
-				if a != nil {
-					position += at.Coef[a] * i
-				}
-				if b != nil {
-					position += at.Coef[b] * j
-				}
-				seen[position/piece] = true
+	moves := []progression{{at.Coef[inner], steps}}
+	if a != nil {
+		moves = append(moves, progression{at.Coef[a], sa})
+	}
+	if b != nil {
+		moves = append(moves, progression{at.Coef[b], sb})
+	}
+	return distinctSums(moves, piece)
+}
+
+// progression is 0, step, 2 step and so on, so many numbers.
+type progression struct{ step, count int }
+
+// distinctSums counts the different sums of one number of each progression,
+// divided by piece.
+func distinctSums(list []progression, piece int) int {
+	list = slices.DeleteFunc(list, func(p progression) bool { return p.step == 0 || p.count == 1 })
+	slices.SortFunc(list, func(x, y progression) int { return cmp.Compare(magnitude(x.step), magnitude(y.step)) })
+	// Like the digits of a number, each step may exceed what those before span.
+	count, span, unlike := 1, 0, piece == 1
+	for _, p := range list {
+		unlike = unlike && magnitude(p.step) > span
+		span += magnitude(p.step) * (p.count - 1)
+		count *= p.count
+	}
+	if unlike {
+		return count
+	}
+	sums := []int{0}
+	for _, p := range list {
+		more := make([]int, 0, len(sums)*p.count)
+		for i := range p.count {
+			for _, s := range sums {
+				more = append(more, s+p.step*i)
 			}
 		}
+		slices.Sort(more)
+		sums = slices.Compact(more)
 	}
-	return len(seen)
+	for i := range sums {
+		sums[i] /= piece
+	}
+	return len(slices.Compact(sums))
 }
 
 // tiled cuts an axis into tiles of a size. Where a range has to be checked at

@@ -22,6 +22,7 @@ var archivePasses = map[string]func(*ir.Graph) error{
 	"order":     Order,
 	"pointwise": FusePointwise,
 	"prologues": FusePrologues,
+	"recompute": Recompute,
 	"spread":    SpreadViews,
 }
 

@@ -27,6 +27,7 @@ func FuseEpilogues(g *ir.Graph) error {
 			f.grow(n)
 		}
 	}
+	f.finish()
 	return nil
 }
 
@@ -45,6 +46,7 @@ func FusePointwise(g *ir.Graph) error {
 			f.grow(n)
 		}
 	}
+	f.finish()
 	return nil
 }
 
@@ -84,6 +86,7 @@ func FusePrologues(g *ir.Graph) error {
 			f.merge(group)
 		}
 	}
+	f.finish()
 	return nil
 }
 
@@ -97,7 +100,7 @@ func (f *fusion) operand(group []*ir.Node, sums bool, refused map[*ir.Node]bool)
 				continue
 			}
 			repeats := op.IsView(p) && !isCopy(p)
-			if !repeats && !(sums && elementwiseGroup(p)) {
+			if !repeats && !(sums && elementwiseGroup(p) && !repeatsElements(member, v)) {
 				continue
 			}
 			if !slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !slices.Contains(group, r) }) {
@@ -106,6 +109,14 @@ func (f *fusion) operand(group []*ir.Node, sums bool, refused map[*ir.Node]bool)
 		}
 	}
 	return nil
+}
+
+// repeatsElements reports whether a node broadcasts an operand.
+func repeatsElements(n *ir.Node, operand *ir.Value) bool {
+	return slices.ContainsFunc(bodyOf(n), func(inner *ir.Node) bool {
+		_, ok := inner.Op.(*op.Broadcast)
+		return ok && inner.In[0] == operand
+	})
 }
 
 // isCopy reports whether a view gives each element a place of its own, as a
@@ -138,29 +149,28 @@ func bodyOf(n *ir.Node) []*ir.Node {
 // many values at once that they leave the registers again.
 const mostOperands = 24
 
+// fusion is a graph while its nodes are grouped. A merge touches only the nodes
+// between the group's first and last, so that the time for all of them stays far
+// from the square of the graph's size.
 type fusion struct {
 	g       *ir.Graph
-	readers map[*ir.Value][]*ir.Node
+	nodes   []*ir.Node // in order, nil where a merge left a gap
 	place   map[*ir.Node]int
+	readers map[*ir.Value][]*ir.Node // in any order
 	roots   map[*ir.Value]bool
 }
 
 func newFusion(g *ir.Graph) *fusion {
-	f := &fusion{g: g}
-	f.refresh()
+	f := &fusion{g: g, nodes: slices.Clone(g.Nodes), place: map[*ir.Node]int{}, readers: g.Readers(), roots: rootsOf(g)}
+	for i, n := range f.nodes {
+		f.place[n] = i
+	}
 	return f
 }
 
-func (f *fusion) refresh() {
-	f.readers = f.g.Readers()
-	f.place = map[*ir.Node]int{}
-	for i, n := range f.g.Nodes {
-		f.place[n] = i
-	}
-	f.roots = map[*ir.Value]bool{}
-	for _, v := range f.g.Roots() {
-		f.roots[v] = true
-	}
+// finish gives the graph its new nodes.
+func (f *fusion) finish() {
+	f.g.Nodes = slices.DeleteFunc(f.nodes, func(n *ir.Node) bool { return n == nil })
 }
 
 func (f *fusion) present(n *ir.Node) bool {
@@ -201,11 +211,11 @@ func (f *fusion) grow(start *ir.Node) {
 func (f *fusion) candidate(group []*ir.Node, shape ir.Shape, refused map[*ir.Node]bool) []*ir.Node {
 	for _, member := range group {
 		for _, v := range member.Out {
-			for _, n := range f.readers[v] {
+			for _, n := range f.ordered(f.readers[v]) {
 				if slices.Contains(group, n) || refused[n] || n.Body != nil || !f.present(n) {
 					continue
 				}
-				if _, ok := n.Op.(op.Elementwise); !ok || op.IsView(n) || !n.Out[0].Type.Shape.Equal(shape) {
+				if _, ok := n.Op.(op.Elementwise); !ok || op.IsView(n) || !n.Out[0].Type.Shape.Equal(shape) || f.belongsToSum(n, group) {
 					continue
 				}
 				return append([]*ir.Node{n}, f.views(n, group)...)
@@ -213,6 +223,47 @@ func (f *fusion) candidate(group []*ir.Node, shape ir.Shape, refused map[*ir.Nod
 		}
 	}
 	return nil
+}
+
+// A sum with fewer results than this is the work of so few tasks that computing
+// its terms there as well would keep other workers waiting.
+const fewSums = 16
+
+// belongsToSum reports whether FusePrologues should rather find a reader of the
+// group's values: a sum alone reads it, and what it is computed from is stored
+// in any case. Adding it up where it is computed then saves storing it.
+//
+//	d     = …                       d is stored for the convolution
+//	s.d   = mul d, y         =>     w.d = one kernel that adds up products
+//	w.d   = sum s.d
+//	x.d   = conv_grad_data d, w
+func (f *fusion) belongsToSum(n *ir.Node, group []*ir.Node) bool {
+	v := n.Out[0]
+	if f.roots[v] || len(f.readers[v]) != 1 {
+		return false
+	}
+	isAdded := slices.ContainsFunc(bodyOf(f.readers[v][0]), func(r *ir.Node) bool {
+		_, ok := r.Op.(*op.Sum)
+		return ok && r.In[0] == v && r.Out[0].Type.Shape.Count() >= fewSums
+	})
+	if !isAdded {
+		return false
+	}
+	large := 0
+	for _, operand := range n.In {
+		p := operand.Def
+		if p != nil && op.IsView(p) && !isCopy(p) {
+			continue
+		}
+		if large++; p == nil || !slices.Contains(group, p) {
+			continue
+		}
+		isStored := f.roots[operand] || slices.ContainsFunc(f.readers[operand], func(r *ir.Node) bool { return !isElementwise(r) && !slices.Contains(group, r) })
+		if !isStored {
+			return false
+		}
+	}
+	return large <= 2 // with more, loading them again costs more than storing the result
 }
 
 // views lists the broadcasts and constants that n reads and no node outside
@@ -282,7 +333,10 @@ func (f *fusion) entangled(nodes []*ir.Node) bool {
 		inside[n] = true
 	}
 	after := map[*ir.Value]bool{} // values outside that depend on the group
-	for _, n := range f.g.Nodes[first : last+1] {
+	for _, n := range f.nodes[first : last+1] {
+		if n == nil {
+			continue
+		}
 		depends := slices.ContainsFunc(n.In, func(v *ir.Value) bool { return after[v] })
 		if inside[n] {
 			if depends {
@@ -302,26 +356,45 @@ func (f *fusion) entangled(nodes []*ir.Node) bool {
 // merge makes the nodes one group and puts the graph back in order: nodes that
 // stood between the group's members and read its results move behind it.
 func (f *fusion) merge(nodes []*ir.Node) {
-	first := f.place[nodes[0]]
-	group := f.g.Group(nodes)
+	first, last := f.place[nodes[0]], f.place[nodes[len(nodes)-1]]
+	member := map[*ir.Node]bool{}
+	for _, n := range nodes {
+		member[n] = true
+	}
+	group := ir.NewGroup(nodes, func(v *ir.Value) bool {
+		return f.roots[v] || slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !member[r] })
+	})
+	for _, n := range nodes {
+		for _, v := range n.In {
+			f.readers[v] = slices.DeleteFunc(f.readers[v], func(r *ir.Node) bool { return member[r] })
+		}
+		delete(f.place, n)
+	}
 	inside := map[*ir.Value]bool{}
 	for _, v := range group.Out {
 		inside[v] = true
 	}
 	var before, behind []*ir.Node
-	at := slices.Index(f.g.Nodes, group)
-	for _, n := range f.g.Nodes[first:at] {
-		if slices.ContainsFunc(n.In, func(v *ir.Value) bool { return inside[v] }) {
+	for _, n := range f.nodes[first:last] {
+		switch {
+		case n == nil || member[n]:
+		case slices.ContainsFunc(n.In, func(v *ir.Value) bool { return inside[v] }):
 			behind = append(behind, n)
 			for _, v := range n.Out {
 				inside[v] = true
 			}
-		} else {
+		default:
 			before = append(before, n)
 		}
 	}
-	f.g.Nodes = slices.Concat(f.g.Nodes[:first], before, []*ir.Node{group}, behind, f.g.Nodes[at+1:])
-	f.refresh()
+	clear(f.nodes[first : last+1])
+	for i, n := range slices.Concat(before, []*ir.Node{group}, behind) {
+		f.nodes[first+i] = n
+		f.place[n] = first + i
+	}
+	for _, v := range group.In {
+		f.readers[v] = append(f.readers[v], group)
+	}
 }
 
 // SpreadViews gives every reader of a broadcast or constant a copy of its own,
@@ -335,16 +408,17 @@ func (f *fusion) merge(nodes []*ir.Node) {
 // Runs before the fusions and after common subexpressions, which would join
 // the copies again.
 func SpreadViews(g *ir.Graph) error {
-	for i := len(g.Nodes) - 1; i >= 0; i-- { // readers first, so that a view of a view is spread too
-		n := g.Nodes[i]
+	isRoot, readersOf := rootsOf(g), g.Readers()
+	copies := map[*ir.Node][]*ir.Node{}          // of each view, in their order
+	for _, n := range slices.Backward(g.Nodes) { // readers first, so that a view of a view is spread too
 		switch n.Op.(type) {
 		case *op.Broadcast, *op.Constant:
 		default:
 			continue
 		}
 		v := n.Out[0]
-		readers := g.Readers()[v]
-		if !slices.Contains(g.Roots(), v) && len(readers) > 0 {
+		readers := readersOf[v]
+		if !isRoot[v] && len(readers) > 0 {
 			readers = readers[1:]
 		}
 		for _, r := range readers {
@@ -352,10 +426,22 @@ func SpreadViews(g *ir.Graph) error {
 			if err != nil {
 				return err
 			}
-			last := len(g.Nodes) - 1
-			g.Nodes = slices.Insert(g.Nodes[:last], i+1, g.Nodes[last])
 			substitution{v: copied[0]}.rewrite(r)
+			// Each copy comes right behind its view.
+			last := len(g.Nodes) - 1
+			c := g.Nodes[last]
+			g.Nodes = g.Nodes[:last]
+			copies[n] = slices.Insert(copies[n], 0, c)
+			for _, operand := range c.In {
+				at := slices.Index(readersOf[operand], n)
+				readersOf[operand] = slices.Insert(readersOf[operand], at+1, c)
+			}
 		}
 	}
+	var nodes []*ir.Node
+	for _, n := range g.Nodes {
+		nodes = append(append(nodes, n), copies[n]...)
+	}
+	g.Nodes = nodes
 	return nil
 }

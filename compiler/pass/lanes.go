@@ -29,6 +29,7 @@ const leastLanes = 8
 // order, which orders the conversions too.
 func BatchInLanes(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 	if batch < leastLanes {
+		subsample(g)
 		return nil, nil
 	}
 	l := &lanes{g: g, batch: batch, converted: map[*ir.Value]*ir.Value{}}

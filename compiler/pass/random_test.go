@@ -87,6 +87,28 @@ func randomGraph(r *rand.Rand, size int) *ir.Graph {
 	return g
 }
 
+// addLoss appends normalisations of some values, a loss, and behind it what may
+// be the gradients that read them.
+func addLoss(r *rand.Rand, g *ir.Graph) {
+	x := g.Inputs[0]
+	for i := range 3 {
+		norm := g.MustAll(&op.BatchNorm{Eps: 0.1}, fmt.Sprintf("norm%d", i), nil, x)
+		x = g.Must(op.Point("mul"), fmt.Sprintf("scaled%d", i), nil, norm[0], x)
+	}
+	g.Loss = g.Must(&op.Sum{Axes: []int{0, 1}}, "loss", nil, x)
+	for i := range 3 {
+		y := g.Lookup(fmt.Sprintf("norm%d", i))
+		late := y
+		for range r.Intn(3) {
+			late = g.Must(op.Point([]string{"add", "mul", "sub"}[r.Intn(3)]), "late", nil, late, y)
+		}
+		if r.Intn(2) == 0 || late == y {
+			late = g.Must(&op.Sum{Axes: []int{0}}, "late", nil, late)
+		}
+		g.Outputs = append(g.Outputs, late)
+	}
+}
+
 // results runs two steps from fixed contents and gives what can be seen.
 func results(t *testing.T, g *ir.Graph) map[string][]float64 {
 	t.Helper()
@@ -129,7 +151,9 @@ func TestPassesKeepResults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changed := 0
 			for seed := range int64(60) {
-				g := randomGraph(rand.New(rand.NewSource(seed)), 40)
+				r := rand.New(rand.NewSource(seed))
+				g := randomGraph(r, 40)
+				addLoss(r, g)
 				before, want := g.String(), results(t, g)
 				if err := pass(g); err != nil {
 					t.Fatal(err)

@@ -75,10 +75,12 @@ func loads(e *loop.Expr) []*loop.Expr {
 
 // bestTiles tries all pairs of axes and sizes and takes the cheapest.
 func bestTiles(n *loop.Nest, r *loop.Reduce) []loop.Tile {
-	var best []loop.Tile
-	least := pointCost(1) * float64(points(n.Axes))
-	consider := func(tiles ...loop.Tile) {
-		if c := cost(n, r, tiles); c < least*0.999 {
+	var best [2]loop.Tile
+	m := newModel(n, r)
+	untiled := pointCost(1) * float64(points(n.Axes))
+	least := untiled
+	consider := func(tiles [2]loop.Tile) {
+		if c := m.cost(tiles); c < least*0.999 {
 			best, least = tiles, c
 		}
 	}
@@ -89,12 +91,15 @@ func bestTiles(n *loop.Nest, r *loop.Reduce) []loop.Tile {
 			}
 			for _, size := range [][2]int{{2, 4}, {2, 5}, {5, 2}, {4, 2}, {3, 3}, {1, 8}, {2, 3}, {3, 2}, {2, 2}, {1, 5}, {1, 4}, {4, 1}, {5, 1}, {1, 3}, {1, 2}} {
 				if size[0] <= a.Extent && size[1] <= b.Extent {
-					consider(loop.Tile{Axis: a, Size: size[0]}, loop.Tile{Axis: b, Size: size[1]})
+					consider([2]loop.Tile{{Axis: a, Size: size[0]}, {Axis: b, Size: size[1]}})
 				}
 			}
 		}
 	}
-	return best
+	if least == untiled {
+		return nil
+	}
+	return best[:]
 }
 
 func points(axes []*loop.Var) int {
@@ -136,60 +141,110 @@ func pointCost(tile int) float64 {
 	return 3.5
 }
 
+// model is what the cost of a tile depends on, of a nest and its contraction.
+type model struct {
+	points int
+	edges  map[*loop.Var]int // see edge
+	loads  []load
+	// Checks in the innermost reduction loop, which keep it from being unrolled.
+	isConditional bool             // one that is no range
+	checks        []checkedIndices // ranges
+}
+
+// load is by how many elements a load moves along each axis, 0 where the index
+// uses an axis but is not affine.
+type load map[*loop.Var]int
+
+// checkedIndices are the axes that the index of a range uses.
+type checkedIndices map[*loop.Var]bool
+
+func newModel(n *loop.Nest, r *loop.Reduce) *model {
+	m := &model{points: points(n.Axes), edges: map[*loop.Var]int{}}
+	inner := r.Axes[len(r.Axes)-1]
+	m.isConditional = r.Where != nil && r.Where.Uses(inner)
+	for _, v := range n.Axes {
+		m.edges[v] = edge(r, v)
+	}
+	for _, l := range loads(r.Of) {
+		moves := load{}
+		flat, _ := loop.Flat(l.Value.Type.Shape, l.Args).ToAffine()
+		for _, v := range n.Axes {
+			if l.Uses(v) {
+				moves[v] = flat.Coef[v]
+			}
+		}
+		m.loads = append(m.loads, moves)
+	}
+	for _, w := range r.Within {
+		if !w.Index.Uses(inner) {
+			continue
+		}
+		uses := checkedIndices{}
+		for _, v := range n.Axes {
+			if w.Index.Uses(v) {
+				uses[v] = true
+			}
+		}
+		m.checks = append(m.checks, uses)
+	}
+	return m
+}
+
 // cost estimates the time of the nest in points of the best kind: each axis
 // is split into edges (checked, untiled), whole tiles and a rest.
-func cost(n *loop.Nest, r *loop.Reduce, tiles []loop.Tile) float64 {
+func (m *model) cost(tiles [2]loop.Tile) float64 {
 	type part struct {
 		points, size int
 		edge         bool
 	}
-	parts := make([][]part, len(tiles))
-	rest := float64(points(n.Axes))
+	var parts [2][3]part
+	rest := float64(m.points)
 	for i, t := range tiles {
-		inside := t.Axis.Extent - edge(r, t.Axis)
+		inside := t.Axis.Extent - m.edges[t.Axis]
 		whole := inside / t.Size * t.Size
-		for _, p := range []part{{t.Axis.Extent - inside, 1, true}, {whole, t.Size, false}, {inside - whole, inside - whole, false}} {
-			if p.points > 0 {
-				parts[i] = append(parts[i], p)
-			}
-		}
+		parts[i] = [3]part{{t.Axis.Extent - inside, 1, true}, {whole, t.Size, false}, {inside - whole, inside - whole, false}}
 		rest /= float64(t.Axis.Extent)
 	}
+	checked, atEdges := m.checkCost(tiles, false), m.checkCost(tiles, true)
 	total := 0.0
 	for _, p := range parts[0] {
 		for _, q := range parts[1] {
-			edges := p.edge || q.edge
-			total += float64(p.points*q.points) * pointCost(p.size*q.size) * checkCost(r, tiles, edges)
+			if p.points == 0 || q.points == 0 {
+				continue
+			}
+			check := checked
+			if p.edge || q.edge {
+				check = atEdges
+			}
+			total += float64(p.points*q.points) * pointCost(p.size*q.size) * check
 		}
 	}
 	// Loads that depend on the second axis are repeated for each point: better
 	// few of them, and side by side.
-	for _, l := range loads(r.Of) {
-		if l.Uses(tiles[1].Axis) {
-			total *= 1.01
-			flat, _ := loop.Flat(l.Value.Type.Shape, l.Args).ToAffine()
-			if c := flat.Coef[tiles[1].Axis]; c > 16 || c < -16 {
-				total *= 1.1
-			}
-			if l.Uses(tiles[0].Axis) {
-				total *= 1.2
-			}
+	for _, l := range m.loads {
+		moves, uses := l[tiles[1].Axis]
+		if !uses {
+			continue
+		}
+		total *= 1.01
+		if moves > 16 || moves < -16 {
+			total *= 1.1
+		}
+		if _, uses := l[tiles[0].Axis]; uses {
+			total *= 1.2
 		}
 	}
 	return total * rest
 }
 
-// checkCost is the factor for checks in the innermost reduction loop, which
-// keep it from being unrolled: those of axes outside the tile, and at the
-// edges also those of the tiled axes.
-func checkCost(r *loop.Reduce, tiles []loop.Tile, edges bool) float64 {
-	inner := r.Axes[len(r.Axes)-1]
-	if r.Where != nil && r.Where.Uses(inner) {
+// checkCost is the factor for checks in the innermost reduction loop: those of
+// axes outside the tile, and at the edges also those of the tiled axes.
+func (m *model) checkCost(tiles [2]loop.Tile, edges bool) float64 {
+	if m.isConditional {
 		return 2
 	}
-	for _, w := range r.Within {
-		tiled := w.Index.Uses(tiles[0].Axis, tiles[1].Axis)
-		if w.Index.Uses(inner) && (edges || !tiled) {
+	for _, uses := range m.checks {
+		if edges || !uses[tiles[0].Axis] && !uses[tiles[1].Axis] {
 			return 2
 		}
 	}

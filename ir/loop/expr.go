@@ -239,7 +239,15 @@ func Compare(op Op, a, b *Expr) *Expr {
 		if a.Kind == Int {
 			x, y = float64(a.Int), float64(b.Int)
 		}
-		return truth(map[Op]bool{Less: x < y, LessEq: x <= y, Eq: x == y, NotEq: x != y}[op])
+		switch op {
+		case Less:
+			return truth(x < y)
+		case LessEq:
+			return truth(x <= y)
+		case Eq:
+			return truth(x == y)
+		}
+		return truth(x != y)
 	}
 	return &Expr{Op: op, Kind: Bool, Args: []*Expr{a, b}}
 }
@@ -316,16 +324,18 @@ func isFalse(e *Expr) bool          { return e.Op == Const && e.Kind == Bool && 
 // Map rebuilds an expression bottom-up: f sees each subexpression after its
 // arguments were rebuilt, and returns its replacement or the same.
 func (e *Expr) Map(f func(*Expr) *Expr) *Expr {
-	if len(e.Args) > 0 {
-		args := make([]*Expr, len(e.Args))
-		changed := false
-		for i, a := range e.Args {
-			args[i] = a.Map(f)
-			changed = changed || args[i] != a
+	var args []*Expr // made when the first of them changes
+	for i, a := range e.Args {
+		b := a.Map(f)
+		if b != a && args == nil {
+			args = append(make([]*Expr, 0, len(e.Args)), e.Args[:i]...)
 		}
-		if changed {
-			e = rebuild(e, args)
+		if args != nil {
+			args = append(args, b)
 		}
+	}
+	if args != nil {
+		e = rebuild(e, args)
 	}
 	return f(e)
 }
@@ -359,6 +369,9 @@ func rebuild(e *Expr, args []*Expr) *Expr {
 
 // Substitute replaces references to variables.
 func (e *Expr) Substitute(with map[*Var]*Expr) *Expr {
+	if len(with) == 0 {
+		return e
+	}
 	return e.Map(func(x *Expr) *Expr {
 		if x.Op == Ref {
 			if r, ok := with[x.Var]; ok {

@@ -69,8 +69,12 @@ func (l *lowering) terms(r *Reduce, lanes []map[*Var]*Expr, sums []*Var, step ma
 	var out []Stmt
 	var shared []*Expr // loads of the current row
 	var names []*Var
+	list := make([]*Expr, len(lanes)) // of the lanes
+	stepped := r.Of.Substitute(step)
 	for i, lane := range lanes {
-		term := r.Of.Substitute(step).Substitute(lane)
+		list[i] = stepped.Substitute(lane)
+	}
+	for i, term := range list {
 		term = term.Map(func(e *Expr) *Expr {
 			if e.Op != Get || len(lanes) == 1 {
 				return e
@@ -80,7 +84,7 @@ func (l *lowering) terms(r *Reduce, lanes []map[*Var]*Expr, sums []*Var, step ma
 					return R(names[k])
 				}
 			}
-			if !l.sharedInRow(r, lanes, i, e, step) {
+			if i+1 == len(list) || !loads(list[i+1], e) {
 				return e
 			}
 			v := &Var{Name: "w", Kind: e.Kind}
@@ -93,14 +97,11 @@ func (l *lowering) terms(r *Reduce, lanes []map[*Var]*Expr, sums []*Var, step ma
 	return out
 }
 
-// sharedInRow reports whether the lane after i loads the same element.
-func (l *lowering) sharedInRow(r *Reduce, lanes []map[*Var]*Expr, i int, e *Expr, step map[*Var]*Expr) bool {
-	if i+1 >= len(lanes) {
-		return false
-	}
+// loads reports whether a term, that of the lane after, loads an element too.
+func loads(term, element *Expr) bool {
 	found := false
-	r.Of.Substitute(step).Substitute(lanes[i+1]).Walk(func(x *Expr) {
-		found = found || x.Op == Get && x.Equal(e)
+	term.Walk(func(x *Expr) {
+		found = found || x.Op == Get && x.Equal(element)
 	})
 	return found
 }

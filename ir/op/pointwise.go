@@ -35,7 +35,7 @@ var rows = []row{
 	{"abs", 1, "", "abs(a)", []string{"a > 0 ? dy : (a < 0 ? -dy : 0)"}},
 	{"exp", 1, "", "exp(a)", []string{"dy * y"}},
 	{"log", 1, "", "log(a)", []string{"dy / a"}},
-	{"relu", 1, "slope", "a < 0 ? slope * a : a", []string{"a > 0 ? dy : slope * dy"}},
+	{"relu", 1, "slope", "a < 0 ? slope * a : a", []string{"a > 0 ? dy : slope * dy"}}, // see gradientText
 	{"prelu", 2, "", "a < 0 ? b * a : a", []string{"a > 0 ? dy : b * dy", "a > 0 ? 0 : a * dy"}},
 	{"elu", 1, "alpha", "a < 0 ? alpha * (exp(a) - 1) : a", []string{"a > 0 ? dy : dy * (y + alpha)"}},
 	{"sigmoid", 1, "", "0.5 * tanh(0.5 * a) + 0.5", []string{"dy * y * (1 - y)"}},
@@ -172,8 +172,8 @@ func formulaOf(text string, names map[string]*loop.Expr) *loop.Expr {
 // is dy itself needs no node.
 func (p *Pointwise) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 	out := make([]*ir.Value, len(n.In))
-	for i, text := range p.row.gradients {
-		switch text {
+	for i := range p.row.gradients {
+		switch text := p.gradientText(i); text {
 		case "":
 		case "dy":
 			out[i] = d[0]
@@ -182,6 +182,17 @@ func (p *Pointwise) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 		}
 	}
 	return out
+}
+
+// gradientText is the row's gradient for an operand. A relu whose slope is not
+// negative has a result with its operand's sign, so the result alone has to be
+// kept for the gradient; where a kernel follows, it is kept already.
+func (p *Pointwise) gradientText(operand int) string {
+	text := p.row.gradients[operand]
+	if p.row.name == "relu" && p.Slope >= 0 {
+		return strings.ReplaceAll(text, "a > 0", "y > 0")
+	}
+	return text
 }
 
 // gradient builds the Map for one operand: the names that the formula uses
