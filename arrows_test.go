@@ -33,11 +33,17 @@ var arrows = map[string][]string{
 	"codegen/vector":    {"ir", "codegen/asm"},
 	"codegen/describe":  {"ir", "compiler", "codegen/cpu"},
 	"codegen/cuda":      {"ir", "compiler", "codegen/cpu", "codegen/describe"},
-	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/describe", "codegen/vector", "runtime"},
+	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/cuda", "codegen/describe", "codegen/vector", "runtime"},
 	"models":            {},
 	"runtime":           {},
 	"data":              {"runtime", "golang.org/x/image"},
 	"bench":             {}, // it measures what users run: the command line and emitted programs
+
+	"codegen/cuda/emulate": {"codegen/cuda"},
+	"runtime/cuda":         {"runtime"},
+	"runtime/cuda/dl":      {"runtime/cuda", "github.com/ebitengine/purego"},
+	// For tests of any implementation of the driver's interface, one in another module too.
+	"runtime/cuda/cudatest": {"runtime/cuda", "github.com/ebitengine/purego"},
 }
 
 // TestArrows keeps the folders' dependencies pointing one way.
@@ -49,7 +55,7 @@ func TestArrows(t *testing.T) {
 		}
 		if d.IsDir() {
 			switch name := d.Name(); {
-			case path != "." && strings.HasPrefix(name, "."), name == "golden", name == "build", name == "runs", name == "oracle", name == "testdata":
+			case path != "." && strings.HasPrefix(name, "."), name == "golden", name == "build", name == "runs", name == "oracle", name == "gorgonia", name == "testdata":
 				return fs.SkipDir
 			}
 			return nil

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"testing"
 
+	"netc/codegen/cuda"
 	"netc/codegen/gopkg"
 	"netc/compiler"
 	"netc/ir"
@@ -24,9 +24,11 @@ var update = flag.Bool("update", false, "rewrite the golden files instead of com
 // writes is an error.
 func TestGolden(t *testing.T) {
 	used := map[string]bool{}
-	for _, name := range models.Small() {
+	for _, net := range append(nets(models.Small()), tiny) {
+		name := strings.TrimSuffix(filepath.Base(net), ".net")
 		t.Run(name, func(t *testing.T) {
-			for file, want := range stages(t, "models/"+name+".net") {
+			files, _ := stages(t, net)
+			for file, want := range files {
 				path := filepath.Join("golden", name, file)
 				used[path] = true
 				compareGolden(t, path, want)
@@ -82,6 +84,19 @@ func firstDifference(a, b []byte) int {
 	return min(len(x), len(y)) + 1
 }
 
+// nets gives the files of models.
+func nets(names []string) []string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = "models/" + name + ".net"
+	}
+	return list
+}
+
+// tiny is the network whose assembly golden/ shows: that of the models is of
+// the same kinds and fills hundreds of pages.
+const tiny = "testdata/tiny.net"
+
 // longModel is the number of layers above which only the text of the graphs
 // and the plan is kept: kernels of the same kinds fill pages without telling
 // more than the small models' do.
@@ -89,8 +104,9 @@ const longModel = 24
 
 // stages compiles a model and gives what golden/MODEL holds, in the order of
 // the compiler: source, graphs after lowering, after differentiation and
-// update, after fusion and ordering, the memory plan, the program.
-func stages(t *testing.T, net string) map[string][]byte {
+// update, after fusion and ordering, the memory plan, the program, the GPU
+// kernels; and the whole program.
+func stages(t *testing.T, net string) (map[string][]byte, *gopkg.Module) {
 	t.Helper()
 	out := map[string][]byte{}
 	source, err := os.ReadFile(net)
@@ -112,6 +128,10 @@ func stages(t *testing.T, net string) map[string][]byte {
 			out[name] = []byte(g.String())
 		}
 	}})
+	isLong := err == nil && len(unit.Phases[0].Layers) > longModel
+	if err == nil && !isLong {
+		unit, list, err = compiler.Compile(file, run, compiler.Options{Vector: true})
+	}
 	if err != nil || list.Errors() > 0 {
 		t.Fatal(err, list)
 	}
@@ -124,31 +144,48 @@ func stages(t *testing.T, net string) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(unit.Phases[0].Layers) <= longModel {
-		var files []string
-		for name := range module.Files {
-			if !strings.Contains(name, "/") && strings.HasSuffix(name, ".go") {
-				files = append(files, name)
-			}
-		}
-		sort.Strings(files) // the API, then the passes
-		order := map[string]string{module.Name + ".go": "7.", "train.go": "8.", "test.go": "9.", "update.go": "9."}
-		for _, name := range files {
-			out[order[name]+name+".txt"] = module.Files[name]
+	shown := map[string]string{module.Name + ".go": "7.", "train.go": "8.", "test.go": "9.", "update.go": "9."}
+	switch {
+	case net == tiny:
+		out["5.lanes.ir"] = []byte(unit.Vector.Phase("train").Graph.String())
+		shown = map[string]string{"train_avx2_amd64.go": "8.", "train_avx2_amd64.s": "8.", "train_avx512_amd64.s": "8."}
+	case isLong:
+		shown = nil
+	}
+	for name, number := range shown {
+		if content := module.Files[name]; content != nil {
+			out[number+name+".txt"] = content
 		}
 	}
-	return out
+	if net != tiny && !isLong {
+		kernels, err := cuda.Emit(unit, filepath.Base(net))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out["10."+module.Name+".cu"] = []byte(kernels.Source)
+	}
+	return out, module
 }
 
-// TestCompilesTheSameTwice compiles each model again and compares every byte.
+// TestCompilesTheSameTwice compiles each model again and compares every byte of
+// the stages and of the program.
 func TestCompilesTheSameTwice(t *testing.T) {
-	for _, name := range models.All() {
-		net := "models/" + name + ".net"
-		a, b := stages(t, net), stages(t, net)
-		for name := range a {
-			if !bytes.Equal(a[name], b[name]) {
-				t.Errorf("%s: %s differs between two compilations", net, name)
-			}
+	for _, net := range append(nets(models.All()), tiny) {
+		a, program := stages(t, net)
+		b, again := stages(t, net)
+		compareCompilations(t, net, a, b)
+		compareCompilations(t, net, program.Files, again.Files)
+	}
+}
+
+func compareCompilations(t *testing.T, net string, a, b map[string][]byte) {
+	t.Helper()
+	if len(a) != len(b) {
+		t.Errorf("%s: %d files, and %d the second time", net, len(a), len(b))
+	}
+	for name := range a {
+		if !bytes.Equal(a[name], b[name]) {
+			t.Errorf("%s: %s differs between two compilations", net, name)
 		}
 	}
 }

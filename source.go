@@ -8,3 +8,8 @@ import "embed"
 //
 //go:embed runtime/*.go runtime/*.s
 var Runtime embed.FS
+
+// CUDA holds the packages below runtime that a program for a GPU has besides.
+//
+//go:embed runtime/cuda/*.go runtime/cuda/dl/*.go
+var CUDA embed.FS

@@ -25,7 +25,7 @@ const randomNets = 150
 const passTolerance = 1e-9
 
 // exactPasses only regroup what is computed: their results keep every bit.
-var exactPasses = []string{"drop-dead", "spread-views", "fuse-epilogues", "fuse-pointwise", "fuse-prologues", "order"}
+var exactPasses = []string{"drop-dead", "spread-views", "fuse-epilogues", "fuse-pointwise", "fuse-prologues", "batch-in-lanes", "order"}
 
 // mostPlanRatio is how much larger than the most bytes live at once an arena may be.
 const mostPlanRatio = 1.01
@@ -76,7 +76,7 @@ type randomRun struct {
 
 func newRandomRun(t *testing.T, seed uint64) *randomRun {
 	r := rand.New(rand.NewPCG(seed, 4))
-	return &randomRun{t: t, seed: seed, g: randomNet(seed), c: &compilation{solver: randomSolver(r)}, feeds: map[string]*eval.Tensor{}}
+	return &randomRun{t: t, seed: seed, g: randomNet(seed), c: &compilation{solver: randomSolver(r), batch: randomBatch(seed)}, feeds: map[string]*eval.Tensor{}}
 }
 
 func (r *randomRun) fatalf(format string, args ...any) {

@@ -49,6 +49,21 @@ func alignedBytes(bytes int) []byte {
 	return block[start : start+bytes : start+bytes]
 }
 
+// Offset is the place of an address in the arena, in bytes; -1 outside of it.
+func (a *Arena) Offset(address unsafe.Pointer) int {
+	if len(a.bytes) == 0 {
+		return -1
+	}
+	offset := uintptr(address) - uintptr(unsafe.Pointer(&a.bytes[0])) // wraps around below the arena
+	if offset >= uintptr(len(a.bytes)) {
+		return -1
+	}
+	return int(offset)
+}
+
+// Base is the address of the arena.
+func (a *Arena) Base() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(a.bytes)) }
+
 // Bytes is the size of the arena.
 func (a *Arena) Bytes() int { return len(a.bytes) }
 

@@ -12,6 +12,22 @@ type Choice struct {
 	Name  string
 	ISAs  []string // of "portable", "avx2" and "avx512", the fastest last; "portable" is among them
 	Build func(isa string) *Program
+
+	// Accelerators are the devices besides the processor that the program was
+	// built for.
+	Accelerators []Accelerator
+}
+
+// cpu is the device that every program has.
+const cpu = "cpu"
+
+// devices lists what --device may name.
+func (c Choice) devices() []string {
+	list := []string{cpu}
+	for _, a := range c.Accelerators {
+		list = append(list, a.Name)
+	}
+	return list
 }
 
 // ISA gives the instruction set to build for: the one asked for, or for "" the

@@ -9,12 +9,14 @@ import (
 // evaluator measures the test phase on a data set's test split. It lives as
 // long as a run and allocates nothing a batch.
 type evaluator struct {
-	program *Program
-	pool    *Pool
-	loader  *loader // nil when the phase reads no data
-	n       int     // samples measured
-	chosen  []int32
-	metrics []metric
+	program  *Program
+	executor Executor
+	pool     *Pool   // of the loader
+	loader   *loader // nil when the phase reads no data
+	n        int     // samples measured
+	chosen   []int32
+	metrics  []metric
+	results  []Tensor
 }
 
 // metric is one scalar result of the test phase.
@@ -27,12 +29,12 @@ type metric struct {
 // newEvaluator prepares a test of the first config.Test.Iterations batches of
 // the test split, in order, or of all of it; asking for more batches than it
 // has is the same as asking for all.
-func newEvaluator(program *Program, set *Dataset, pool *Pool, notices io.Writer) (*evaluator, error) {
+func newEvaluator(program *Program, set *Dataset, executor Executor, pool *Pool, notices io.Writer) (*evaluator, error) {
 	phase := &program.Test
 	if len(phase.Schedule) == 0 {
 		return nil, fmt.Errorf("network %s has no test phase", program.Name)
 	}
-	e := &evaluator{program: program, pool: pool, chosen: make([]int32, phase.Batch)}
+	e := &evaluator{program: program, executor: executor, pool: pool, chosen: make([]int32, phase.Batch), results: phase.results()}
 	for _, output := range phase.Outputs {
 		if len(output.F32) == 1 {
 			e.metrics = append(e.metrics, metric{name: output.Name, value: output.F32})
@@ -92,12 +94,16 @@ func (e *evaluator) run(ctx context.Context) (map[string]Number, error) {
 				e.chosen[i] = int32(first + i)
 			}
 		}
-		e.measure(first, float64(batch))
+		if err := e.measure(first, float64(batch)); err != nil {
+			return nil, err
+		}
 		if filled < batch {
 			for i := range e.chosen {
 				e.chosen[i] = int32(first)
 			}
-			e.measure(first, -float64(batch-filled))
+			if err := e.measure(first, -float64(batch-filled)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	results := make(map[string]Number, len(e.metrics))
@@ -108,13 +114,23 @@ func (e *evaluator) run(ctx context.Context) (map[string]Number, error) {
 }
 
 // measure runs the chosen samples and adds each metric with a weight.
-func (e *evaluator) measure(first int, weight float64) {
-	if e.loader != nil {
-		e.loader.load(e.pool, e.chosen, first)
+func (e *evaluator) measure(first int, weight float64) error {
+	inputs, err := e.executor.Feed(&e.program.Test)
+	if err != nil {
+		return err
 	}
-	e.program.Test.Run(e.pool)
+	if e.loader != nil {
+		e.loader.load(e.pool, inputs, e.chosen, first)
+	}
+	if err := e.executor.Start(&e.program.Test); err != nil {
+		return err
+	}
+	if err := e.executor.Pull(e.results); err != nil {
+		return err
+	}
 	for i := range e.metrics {
 		m := &e.metrics[i]
 		m.sum += weight * float64(m.value[0])
 	}
+	return nil
 }

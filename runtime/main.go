@@ -94,7 +94,7 @@ func command(ctx context.Context, choice Choice, args []string, stdout, stderr i
 	i.flags.Int64Var(&i.seed, "seed", 1, "`number` that all randomness comes from")
 	i.flags.StringVar(&i.data, "data", "", "data `source`: a known name, a folder, or noise (random images, for timing and smoke tests)")
 	i.flags.StringVar(&i.weights, "weights", "", "weights `file` (.safetensors, .npz) or run folder")
-	i.flags.StringVar(&i.device, "device", "cpu", "`name` of the device: cpu")
+	i.flags.StringVar(&i.device, "device", cpu, "`name` of the device: "+wordList(choice.devices()))
 	i.flags.StringVar(&i.isa, "isa", "", "instruction set, one `name` of "+wordList(allISAs)+" (default the best here)")
 	err := verb(i, args[2:])
 	var wrongUsage usageError
@@ -148,8 +148,14 @@ func (i *invocation) parse(args []string) error {
 		return usageError{fmt.Sprintf("--threads %d: give at least 1, or leave it out for all cores", i.threads)}
 	case i.seed < math.MinInt32 || i.seed > math.MaxInt32:
 		return usageError{fmt.Sprintf("--seed %d does not fit 32 bits", i.seed)}
-	case i.device != "cpu":
-		return usageError{fmt.Sprintf("--device %s: this program was built for the cpu", i.device)}
+	case !slices.Contains(i.choice.devices(), i.device):
+		message := fmt.Sprintf("--device %s: this program was built for %s", i.device, wordList(i.choice.devices()))
+		if i.device == "cuda" {
+			message += `; "netc build --device cuda" builds one for a GPU`
+		}
+		return usageError{message}
+	case i.device != cpu && i.isa != "":
+		return usageError{"--isa chooses kernels of the processor: leave it out with --device " + i.device}
 	}
 	var isa *ISAError
 	if err := CheckISA(i.isa); errors.As(err, &isa) && isa.Unknown {
@@ -171,14 +177,38 @@ func (i *invocation) isSet(name string) bool {
 
 // network builds the program for the instruction set asked for.
 func (i *invocation) network() (*Program, error) {
-	program, err := i.choice.Program(i.isa)
+	isa := i.isa
+	if i.device != cpu {
+		isa = isaPortable // whose memory plan accelerators share
+	}
+	program, err := i.choice.Program(isa)
 	if err != nil {
 		return nil, err
+	}
+	if i.device != cpu {
+		program.ISA = i.device
 	}
 	if i.data != "" {
 		program.Config.Data.Source, program.Config.Data.Otherwise = i.data, ""
 	}
 	return program, nil
+}
+
+// executor readies the device for a program.
+func (i *invocation) executor(program *Program, pool *Pool) (Executor, error) {
+	for _, a := range i.choice.Accelerators {
+		if a.Name == i.device {
+			return a.Open(program)
+		}
+	}
+	return NewExecutor(program, pool), nil
+}
+
+// closeExecutor ends an executor. After an error it has no more to say.
+func closeExecutor(e Executor, err *error) {
+	if failure := e.Close(); *err == nil {
+		*err = failure
+	}
 }
 
 // dataset opens the data that the program's phase reads; nil when it reads none.
@@ -204,7 +234,7 @@ func (i *invocation) print(result any, text string) error {
 	return encoder.Encode(result)
 }
 
-func (i *invocation) train(args []string) error {
+func (i *invocation) train(args []string) (err error) {
 	var out, resume, log string
 	var iterations, epochs int
 	var saveEvery time.Duration
@@ -235,7 +265,7 @@ func (i *invocation) train(args []string) error {
 	if err != nil {
 		return err
 	}
-	options := Options{Seed: int32(i.seed), Iterations: iterations, Epochs: epochs, Log: log != "", SaveEvery: saveEvery, Progress: i.progress}
+	options := Options{Seed: int32(i.seed), Iterations: iterations, Epochs: epochs, Log: log != "", SaveEvery: saveEvery, Device: i.device, Progress: i.progress}
 	if resume != "" {
 		if err := i.continueRun(resume, program, &options); err != nil {
 			return err
@@ -246,11 +276,15 @@ func (i *invocation) train(args []string) error {
 			return err
 		}
 	}
+	options.Pool = NewPool(i.threads)
+	defer options.Pool.Close()
+	if options.Executor, err = i.executor(program, options.Pool); err != nil {
+		return err
+	}
+	defer closeExecutor(options.Executor, &err)
 	if options.Data, err = i.dataset(program, &program.Train); err != nil {
 		return err
 	}
-	options.Pool = NewPool(i.threads)
-	defer options.Pool.Close()
 	options.NewFolder = func() (string, error) { return i.newRun(out, program, options) }
 	result, err := Train(i.ctx, program, options)
 	if err != nil {
@@ -334,7 +368,7 @@ type TestOutcome struct {
 	Data   DataResult        `json:"data"`
 }
 
-func (i *invocation) test(args []string) error {
+func (i *invocation) test(args []string) (err error) {
 	if err := i.parse(args); err != nil {
 		return err
 	}
@@ -347,14 +381,22 @@ func (i *invocation) test(args []string) error {
 	}
 	pool := NewPool(i.threads)
 	defer pool.Close()
+	executor, err := i.executor(program, pool)
+	if err != nil {
+		return err
+	}
+	defer closeExecutor(executor, &err)
 	if err := i.loadAll(program); err != nil {
+		return err
+	}
+	if err := executor.Push(program.persistent()); err != nil {
 		return err
 	}
 	set, err := i.dataset(program, &program.Test)
 	if err != nil {
 		return err
 	}
-	evaluator, err := newEvaluator(program, set, pool, i.progress)
+	evaluator, err := newEvaluator(program, set, executor, pool, i.progress)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,13 @@ import (
 // invoke runs a command line of the tiny network's program.
 func invoke(t *testing.T, network *tinyNetwork, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return invokeChoice(t, choiceOf(network), ctx, args...)
+}
+
+func invokeChoice(t *testing.T, choice Choice, ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	var out, err bytes.Buffer
-	code = command(ctx, choiceOf(network), append([]string{"/somewhere/tiny"}, args...), &out, &err)
+	code = command(ctx, choice, append([]string{"/somewhere/tiny"}, args...), &out, &err)
 	return code, out.String(), err.String()
 }
 

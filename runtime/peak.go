@@ -12,6 +12,7 @@ import (
 // runs on the machine only makes them slower.
 type peaks struct {
 	pool       *Pool
+	processors int // tasks that run side by side: the pool's threads
 	loop       arithmeticPeak
 	arithmetic float64 // operations a second
 	memory     float64 // bytes a second, those read and those written
@@ -64,7 +65,7 @@ const (
 // newPeaks allocates what measuring needs, so that measuring allocates nothing.
 // The arithmetic is that of an instruction set which this processor runs.
 func newPeaks(pool *Pool, isa string, rounds, bytes int) *peaks {
-	p := &peaks{pool: pool, loop: arithmeticPeakOf(isa), rounds: rounds, results: make([]float32, cacheLineFloats*pool.Threads()), from: make([]byte, bytes), to: make([]byte, bytes)}
+	p := &peaks{pool: pool, processors: pool.Threads(), loop: arithmeticPeakOf(isa), rounds: rounds, results: make([]float32, cacheLineFloats*pool.Threads()), from: make([]byte, bytes), to: make([]byte, bytes)}
 	p.multiply = func(lo, hi int) {
 		for thread := lo; thread < hi; thread++ {
 			p.results[cacheLineFloats*thread] = p.loop.run(p.rounds, 0.5, float32(thread+1))

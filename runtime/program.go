@@ -26,7 +26,8 @@ type Program struct {
 	Iteration []int32   // one element: batches trained so far, counted over Accumulate
 	Seed      []int32   // one element: for dropout
 
-	ArenaBytes int // the whole arena: parameters, state and activations
+	ArenaBytes int    // the whole arena: parameters, state and activations
+	Arena      *Arena // which all of the tensors above lie in
 }
 
 // Phase is one static schedule over the arena.

@@ -51,7 +51,7 @@ type RunOutput struct {
 
 // run computes one pass on given arrays. In the train phase the learning rate
 // is zero, so that gradients are computed and the parameters stay.
-func (i *invocation) run(args []string) error {
+func (i *invocation) run(args []string) (err error) {
 	var in, out, grad assignments
 	var phaseName string
 	i.flags.Var(&in, "in", "`NAME=FILE`.npy: an input's values, repeatable")
@@ -88,15 +88,32 @@ func (i *invocation) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := i.feed(phase, in); err != nil {
-		return err
-	}
 	pool := NewPool(i.threads)
 	defer pool.Close()
+	executor, err := i.executor(program, pool)
+	if err != nil {
+		return err
+	}
+	defer closeExecutor(executor, &err)
 	if err := i.fill(program, pool); err != nil {
 		return err
 	}
-	phase.Run(pool)
+	if err := executor.Push(program.persistent()); err != nil {
+		return err
+	}
+	inputs, err := executor.Feed(phase)
+	if err != nil {
+		return err
+	}
+	if err := i.feed(phase, inputs, in); err != nil {
+		return err
+	}
+	if err := executor.Start(phase); err != nil {
+		return err
+	}
+	if err := executor.Pull(slices.Concat(tensors, phase.results())); err != nil {
+		return err
+	}
 	outcome := RunOutcome{Name: program.Name, Phase: phaseName, Outputs: []RunOutput{}}
 	var text strings.Builder
 	if phase.Loss != nil {
@@ -114,10 +131,10 @@ func (i *invocation) run(args []string) error {
 	return i.print(outcome, text.String())
 }
 
-// feed reads the given arrays into the phase's inputs. The others stay zero.
-func (i *invocation) feed(phase *Phase, in assignments) error {
+// feed reads the given arrays into the arrays of the phase's inputs. The others stay zero.
+func (i *invocation) feed(phase *Phase, inputs []Tensor, in assignments) error {
 	var names []string
-	for _, input := range phase.Inputs {
+	for _, input := range inputs {
 		names = append(names, input.Name)
 	}
 	fed := map[string]bool{}
@@ -133,15 +150,15 @@ func (i *invocation) feed(phase *Phase, in assignments) error {
 		if fed[given.name] {
 			return usageError{fmt.Sprintf("--in %s is given twice", given.name)}
 		}
-		if err := assign(phase.Inputs[at], array); err != nil {
+		if err := assign(inputs[at], array); err != nil {
 			return fmt.Errorf("--in %s=%s: %w", given.name, given.file, err)
 		}
-		if err := phase.checkLabels(at, phase.Inputs[at].I32); err != nil {
+		if err := phase.checkLabels(at, inputs[at].I32); err != nil {
 			return fmt.Errorf("--in %s=%s: %w", given.name, given.file, err)
 		}
 		fed[given.name] = true
 	}
-	for _, input := range phase.Inputs {
+	for _, input := range inputs {
 		if !fed[input.Name] {
 			clear(input.F32)
 			clear(input.I32)

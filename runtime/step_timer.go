@@ -41,8 +41,7 @@ const (
 	warmUpSteps = 2
 )
 
-// newStepTimer fills the inputs of the phase, "train" or "test", with random
-// numbers from 0 to 1 and labels within their range.
+// newStepTimer fills the inputs of the phase, "train" or "test".
 func newStepTimer(program *Program, name string, seed int32, peaks *peaks) *stepTimer {
 	s := &stepTimer{program: program, name: name, phase: &program.Test, update: &Phase{}, batches: 1, peaks: peaks}
 	if name == "train" {
@@ -51,19 +50,7 @@ func newStepTimer(program *Program, name string, seed int32, peaks *peaks) *step
 	for _, t := range append(tensorsOf(program.Parameters), program.State...) {
 		s.starts = append(s.starts, startingValues{t, slices.Clone(t.F32), slices.Clone(t.I32)})
 	}
-	for n, input := range s.phase.Inputs {
-		key := randomKey(seed, "time", uint64(n))
-		for i := range input.F32 {
-			input.F32[i] = float32(unit(random64(key, uint64(i))))
-		}
-		classes := s.phase.Classes[n]
-		if classes == 0 {
-			classes = 2 // numbers such as the similarities of pairs
-		}
-		for i := range input.I32 {
-			input.I32[i] = int32(below(random64(key, uint64(i)), classes))
-		}
-	}
+	randomInputs(s.phase, s.phase.Inputs, seed)
 	launches := len(s.phase.Schedule) + len(s.update.Schedule)
 	for k := range launches {
 		phase, launch := s.phase, k
@@ -74,6 +61,24 @@ func newStepTimer(program *Program, name string, seed int32, peaks *peaks) *step
 	}
 	s.kernels, s.sums = make([][]time.Duration, launches), make([]time.Duration, launches)
 	return s
+}
+
+// randomInputs fills arrays for the inputs of a phase with random numbers from 0
+// to 1 and labels within their range.
+func randomInputs(phase *Phase, inputs []Tensor, seed int32) {
+	for n, input := range inputs {
+		key := randomKey(seed, "time", uint64(n))
+		for i := range input.F32 {
+			input.F32[i] = float32(unit(random64(key, uint64(i))))
+		}
+		classes := phase.Classes[n]
+		if classes == 0 {
+			classes = 2 // numbers such as the similarities of pairs
+		}
+		for i := range input.I32 {
+			input.I32[i] = int32(below(random64(key, uint64(i)), classes))
+		}
+	}
 }
 
 // restart sets parameters and states to what they were at first.

@@ -13,6 +13,7 @@ import (
 type TimeOutcome struct {
 	Name             string       `json:"name"`
 	Device           string       `json:"device"`
+	Processor        string       `json:"processor,omitempty"` // the name of an accelerator
 	ISA              string       `json:"isa"`
 	Threads          int          `json:"threads"`
 	Seed             int32        `json:"seed"`
@@ -78,7 +79,7 @@ const (
 )
 
 // time says where the time of a step goes, on random inputs.
-func (i *invocation) time(args []string) error {
+func (i *invocation) time(args []string) (err error) {
 	var phaseName string
 	var iterations int
 	i.flags.StringVar(&phaseName, "phase", "", "`phase` to measure: train, test, or all, which prints one JSON object a line (default train, or test where there is no other)")
@@ -116,12 +117,20 @@ func (i *invocation) time(args []string) error {
 	}
 	pool := NewPool(i.threads)
 	defer pool.Close()
+	executor, err := i.executor(program, pool)
+	if err != nil {
+		return err
+	}
+	defer closeExecutor(executor, &err)
 	if err := i.fill(program, pool); err != nil {
 		return err
 	}
-	peak := newPeaks(pool, program.ISA, multiplyRounds, copiedBytes)
+	timePhase, err := i.phaseTimer(program, pool, executor)
+	if err != nil {
+		return err
+	}
 	for n, name := range names {
-		outcome, err := i.timePhase(program, name, iterations, peak)
+		outcome, err := timePhase(name, iterations)
 		if err != nil {
 			return err
 		}
@@ -134,6 +143,21 @@ func (i *invocation) time(args []string) error {
 		}
 	}
 	return nil
+}
+
+// phaseTimer gives what measures one phase of a program.
+func (i *invocation) phaseTimer(program *Program, pool *Pool, executor Executor) (func(name string, iterations int) (*TimeOutcome, error), error) {
+	profiler, isDevice := executor.(Profiler)
+	if !isDevice {
+		peak := newPeaks(pool, program.ISA, multiplyRounds, copiedBytes)
+		return func(name string, iterations int) (*TimeOutcome, error) {
+			return i.timePhase(program, name, iterations, peak)
+		}, nil
+	}
+	peak, err := profiler.Peaks()
+	return func(name string, iterations int) (*TimeOutcome, error) {
+		return i.timeOnDevice(program, name, iterations, profiler, peak)
+	}, err
 }
 
 // timePhase measures one phase; 0 iterations are as many as take timeBudget.
@@ -184,7 +208,7 @@ func inMS(d time.Duration) Number { return Number(milliseconds(d, 1)) }
 func boundOf(took time.Duration, tasks, flops, bytes int, peak *peaks) string {
 	arithmetic, memory := float64(flops)/peak.arithmetic, float64(bytes)/peak.memory
 	switch {
-	case took < dispatchTime || tasks < peak.pool.Threads() || peak.launch.Seconds() > max(arithmetic, memory):
+	case took < dispatchTime || tasks < peak.processors || peak.launch.Seconds() > max(arithmetic, memory):
 		return "dispatch"
 	case arithmetic >= memory:
 		return "arithmetic"
@@ -197,8 +221,7 @@ func isFinite(x float32) bool { return !math.IsNaN(float64(x)) && !math.IsInf(fl
 
 // outcome works out what the measurements say.
 func (s *stepTimer) outcome() *TimeOutcome {
-	threads := s.peaks.pool.Threads()
-	o := &TimeOutcome{Threads: threads, Batch: s.phase.Batch, Phase: s.name, Iterations: len(s.steps), StepMS: spreadOf(s.steps),
+	o := &TimeOutcome{Threads: s.peaks.processors, Batch: s.phase.Batch, Phase: s.name, Iterations: len(s.steps), StepMS: spreadOf(s.steps),
 		PeakGFlops: Number(s.peaks.arithmetic / 1e9), PeakOf: s.peaks.loop.what, PeakBandwidth: Number(s.peaks.memory / 1e9), LaunchUS: inMS(s.peaks.launch) * 1000}
 	step := medianOf(s.steps)
 	o.SamplesPerSecond = Number(perSecond(s.phase.Batch*s.batches, step))

@@ -170,7 +170,7 @@ func TestStepTimerDoesNotAllocate(t *testing.T) {
 func TestBoundsAndSpreads(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()
-	peak := &peaks{pool: pool, arithmetic: 10e9, memory: 20e9, launch: time.Microsecond}
+	peak := &peaks{pool: pool, processors: pool.Threads(), arithmetic: 10e9, memory: 20e9, launch: time.Microsecond}
 	for _, c := range []struct {
 		took               time.Duration
 		tasks, flops, size int

@@ -14,7 +14,11 @@ var passOrder = []string{"forward", "forward + backward", "backward", "backward 
 // timeText writes an outcome for people.
 func timeText(o *TimeOutcome) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s phase: a batch of %d, %d threads, %s kernels\n\n", o.Name, o.Phase, o.Batch, o.Threads, o.ISA)
+	where := fmt.Sprintf("%d threads, %s kernels", o.Threads, o.ISA)
+	if o.Processor != "" {
+		where = fmt.Sprintf("%s on %s", o.Device, o.Processor)
+	}
+	fmt.Fprintf(&b, "%s, %s phase: a batch of %d, %s\n\n", o.Name, o.Phase, o.Batch, where)
 	fmt.Fprintf(&b, "step     %s ms, median of %d (%s to %s), %.0f samples/s\n",
 		significant(o.StepMS.Median), o.Iterations, significant(o.StepMS.Min), significant(o.StepMS.Max), float64(o.SamplesPerSecond))
 	fmt.Fprintf(&b, "work     %s GFLOP/s, %s of the peak\n", significant(o.GFlops), percent(o.FractionOfPeak))

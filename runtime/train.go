@@ -20,6 +20,7 @@ const quietWindow = 100
 // Options say how to train what a Program describes.
 type Options struct {
 	Pool       *Pool
+	Executor   Executor // nil computes on the pool
 	Data       *Dataset // may be nil for a network that reads no data
 	Seed       int32
 	Iterations int           // updates in all; 0 takes Epochs
@@ -96,6 +97,8 @@ type trainer struct {
 	chosen     []int32
 	evaluator  *evaluator // nil when the network has no test phase
 	log        *runLog
+	losses     []float32 // of the batches that have come to an end
+	seen       int       // batches whose loss is known, over the whole run
 
 	at      progress
 	results map[string]Number // of the last test
@@ -118,6 +121,9 @@ func Train(ctx context.Context, program *Program, options Options) (Result, erro
 	if t.SaveEvery == 0 {
 		t.SaveEvery = DefaultSaveEvery
 	}
+	if t.Executor == nil {
+		t.Executor = NewExecutor(program, t.Pool)
+	}
 	if err := t.prepare(); err != nil {
 		return Result{}, err
 	}
@@ -128,6 +134,9 @@ func Train(ctx context.Context, program *Program, options Options) (Result, erro
 	t.Progress.clear()
 	if closeErr := t.log.close(); err == nil {
 		err = closeErr
+	}
+	if err == nil {
+		err = t.Executor.Pull(t.program.persistent()) // for the digest, where nothing was saved
 	}
 	if err != nil {
 		return Result{}, err
@@ -165,7 +174,7 @@ func (t *trainer) prepare() error {
 		return err
 	}
 	if len(t.program.Test.Schedule) > 0 {
-		t.evaluator, err = newEvaluator(t.program, t.Data, t.Pool, t.Progress)
+		t.evaluator, err = newEvaluator(t.program, t.Data, t.Executor, t.Pool, t.Progress)
 	}
 	return err
 }
@@ -224,6 +233,10 @@ func (t *trainer) start() error {
 			return err
 		}
 	}
+	t.seen = t.at.iteration * t.accumulate
+	if err := t.Executor.Push(t.program.persistent()); err != nil {
+		return err
+	}
 	t.saved, t.savedAt = t.at.iteration, time.Now()
 	if t.folder == "" {
 		return nil
@@ -274,36 +287,70 @@ func (t *trainer) step() error {
 	for part := range t.accumulate {
 		batch := t.at.iteration*t.accumulate + part
 		setScalar(p.Iteration, int32(batch))
+		inputs, err := t.Executor.Feed(&p.Train)
+		if err != nil {
+			return err
+		}
 		if t.loader != nil {
 			t.sampler.indices(batch, t.chosen)
-			t.loader.load(t.Pool, t.chosen, batch*len(t.chosen))
+			t.loader.load(t.Pool, inputs, t.chosen, batch*len(t.chosen))
 		}
-		p.Train.Run(t.Pool)
-		loss := float64(p.Train.Loss[0])
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return t.diverged(loss, rate)
+		if err := t.Executor.Start(&p.Train); err != nil {
+			return err
 		}
-		t.at.lossSum += loss
-		t.at.lossCount++
+		if err := t.takeLosses(false); err != nil {
+			return err
+		}
 	}
-	p.Update.Run(t.Pool)
+	if len(p.Update.Schedule) > 0 {
+		if err := t.Executor.Start(&p.Update); err != nil {
+			return err
+		}
+	}
 	t.at.iteration++
 
-	took := time.Since(begin)
-	t.steps++
-	t.stepTime += took
-	t.windowSteps++
-	t.windowTime += took
 	window, shows := p.Config.Train.Display, true
 	if window <= 0 {
 		window, shows = quietWindow, false
 	}
 	last := t.at.iteration == t.iterations
-	if t.at.iteration%window == 0 || last {
+	reports := t.at.iteration%window == 0 || last
+	if reports {
+		if err := t.takeLosses(true); err != nil {
+			return err
+		}
+	}
+	took := time.Since(begin)
+	t.steps++
+	t.stepTime += took
+	t.windowSteps++
+	t.windowTime += took
+	if reports {
 		return t.report(rate, shows || last)
 	}
-	if t.Progress.wantsStep() {
+	if t.at.lossCount > 0 && t.Progress.wantsStep() {
 		t.Progress.step(t.standing(t.at.lossSum/float64(t.at.lossCount), rate))
+	}
+	return nil
+}
+
+// takeLosses adds the losses that have become known. A device computes while
+// the next batch is being made, so its losses come a step or two late; whoever
+// needs all of them waits. Losses add up in the order of the batches.
+func (t *trainer) takeLosses(wait bool) error {
+	var err error
+	t.losses, err = t.Executor.Losses(t.losses[:0], wait)
+	if err != nil {
+		return err
+	}
+	for _, loss := range t.losses {
+		value := float64(loss)
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return t.diverged(value, t.seen/t.accumulate)
+		}
+		t.at.lossSum += value
+		t.at.lossCount++
+		t.seen++
 	}
 	return nil
 }
@@ -317,12 +364,13 @@ func setScalar[T float32 | int32](input []T, value T) {
 
 // diverged is the error of a loss that is no number. The last checkpoint was
 // written before, so it is good.
-func (t *trainer) diverged(loss, rate float64) error {
+func (t *trainer) diverged(loss float64, iteration int) error {
+	rate := t.rate(iteration)
 	wayOut := fmt.Sprintf("the learning rate %.3g is probably too high, try --set solver.lr=%.3g", rate, t.program.Config.Solver.Rate/10)
 	if t.folder != "" && t.saved > 0 {
 		wayOut += fmt.Sprintf("; %s keeps the weights of iteration %d", filepath.Join(t.folder, weightsFile), t.saved)
 	}
-	return fmt.Errorf("the loss became %v at iteration %d: %s", loss, t.at.iteration, wayOut)
+	return fmt.Errorf("the loss became %v at iteration %d: %s", loss, iteration, wayOut)
 }
 
 // report ends a window of the loss.
@@ -408,6 +456,12 @@ func (t *trainer) saveIsDue() bool {
 func (t *trainer) save() error {
 	if t.folder == "" {
 		return nil
+	}
+	if err := t.takeLosses(true); err != nil {
+		return err
+	}
+	if err := t.Executor.Pull(t.program.persistent()); err != nil {
+		return err
 	}
 	t.saved = t.at.iteration
 	err := saveCheckpoint(t.folder, t.program, t.at)

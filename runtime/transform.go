@@ -15,8 +15,8 @@ import (
 // mirror of a sample depend on the seed and its place in the stream.
 type loader struct {
 	split    *Split
-	images   []float32 // the phase's image input, nil when it has none
-	labels   []int32   // the phase's label input, nil when it has none
+	images   []float32 // where images go, nil when the phase has no input for them
+	labels   []int32   // where labels go, nil when the phase has no input for them
 	batch    int
 	training bool
 	mirror   bool
@@ -98,9 +98,16 @@ func (l *loader) bind(phase *Phase, sample []int) error {
 	return nil
 }
 
-// load fills the phase's inputs with the samples chosen, the first of which is
-// at place first of the stream.
-func (l *loader) load(pool *Pool, chosen []int32, first int) {
+// load fills inputs, in the order of the phase's, with the samples chosen, the
+// first of which is at place first of the stream.
+func (l *loader) load(pool *Pool, inputs []Tensor, chosen []int32, first int) {
+	for _, input := range inputs {
+		if input.F32 != nil {
+			l.images = input.F32
+		} else {
+			l.labels = input.I32
+		}
+	}
 	l.chosen, l.first = chosen, first
 	pool.Run(len(chosen), l.body)
 }

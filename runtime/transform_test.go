@@ -33,8 +33,8 @@ func loaded(t *testing.T, split *Split, config DataConfig, training bool, places
 	pool := NewPool(2)
 	defer pool.Close()
 	chosen := make([]int32, places)
-	l.load(pool, chosen, 0)
-	if n := testing.AllocsPerRun(20, func() { l.load(pool, chosen, 0) }); n != 0 {
+	l.load(pool, phase.Inputs, chosen, 0)
+	if n := testing.AllocsPerRun(20, func() { l.load(pool, phase.Inputs, chosen, 0) }); n != 0 {
 		t.Errorf("loading a batch allocates %v times", n)
 	}
 	if phase.Inputs[0].I32[places-1] != split.Labels[0] {

@@ -16,6 +16,7 @@ type Run struct {
 	Train  RunTrain  `toml:"train"`
 	Test   RunTest   `toml:"test"`
 	Solver RunSolver `toml:"solver"`
+	Device RunDevice `toml:"device"`
 	// Expect is the table [expect], in the file's order.
 	Expect []Expectation
 }
@@ -69,6 +70,13 @@ type RunSolver struct {
 	Accumulate     int     `toml:"iter_size" min:"1"`            // batches a parameter update
 }
 
+// RunDevice says how a GPU computes; the processor always uses float32.
+type RunDevice struct {
+	// Precision of the operands of matrix products and convolutions. tf32 (10 bits
+	// of mantissa) and bf16 (7 bits) use tensor cores; sums are float32 in all.
+	Precision string `toml:"precision" words:"float32 tf32 bf16"`
+}
+
 // Expectation is one line of [expect]: test.accuracy = ">= 0.99".
 type Expectation struct {
 	Key      string // of the result, such as "test.accuracy"
@@ -88,6 +96,7 @@ func DefaultRun() *Run {
 			Type: "SGD", Rate: 0.01, Policy: "fixed", Momentum2: 0.999, RMSDecay: 0.99,
 			Delta: 1e-8, Regularization: "L2", Accumulate: 1,
 		},
+		Device: RunDevice{Precision: "float32"},
 	}
 }
 

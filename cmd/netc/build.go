@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"netc/codegen/gopkg"
@@ -54,9 +55,9 @@ func (b *buildCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	module, err := gopkg.Emit(unit, filepath.Base(s.path))
+	module, err := b.Network.emit(unit, s)
 	if err != nil {
-		return &compiler.BugError{Pass: "emit", Cause: err.Error(), Reproducer: graphs(unit)}
+		return err
 	}
 	folder := b.Out
 	if folder == "" {
@@ -88,7 +89,7 @@ func resultOf(u *compiler.Unit, m *gopkg.Module, folder string) *buildResult {
 func (r *buildResult) print(c *console, m *gopkg.Module) {
 	var files, passes table
 	for _, f := range r.Files {
-		if filepath.Dir(f.Path) != "runtime" {
+		if !strings.HasPrefix(f.Path, "runtime/") {
 			files.row("  "+f.Path, plan.Bytes(f.Bytes))
 		}
 	}

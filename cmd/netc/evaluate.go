@@ -30,7 +30,7 @@ func (t *testCommand) Run(c *console) error {
 	if unit.Phase("test") == nil {
 		return fmt.Errorf("%s has no layers in the test phase", s.path)
 	}
-	executable, err := c.program(unit, s, start)
+	executable, err := c.program(unit, s, &t.Network, start)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (t *testCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	a := t.Machine.shared("test", t.Output)
+	a := t.Machine.shared("test", t.Output, &t.Network)
 	a.text("data", data)
 	return c.start(executable, a)
 }

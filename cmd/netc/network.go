@@ -25,6 +25,9 @@ type networkFlags struct {
 	Level  int      `short:"O" name:"optimize" enum:"0,1" default:"1" help:"0 runs the required passes only (default 1)."`
 }
 
+// deviceCPU is the device that every program computes on.
+const deviceCPU = "cpu"
+
 // phaseFlag chooses one phase.
 type phaseFlag struct {
 	Phase string `enum:",train,test" default:"" help:"Only this phase: train or test."`
@@ -94,9 +97,6 @@ func runFileOf(net string) string {
 // compile compiles a network that was loaded. Warnings are shown; mistakes are
 // the error, those of the syntax together with those of what could be read.
 func (f *networkFlags) compile(c *console, s *source, o compiler.Options) (*compiler.Unit, error) {
-	if f.Device != "cpu" {
-		return nil, fmt.Errorf("--device %s: this netc compiles for the cpu only", f.Device)
-	}
 	o.Unoptimized = f.Level == 0
 	unit, messages, err := check(s, o)
 	if err != nil {

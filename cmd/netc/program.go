@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"netc/codegen/cuda"
 	"netc/codegen/gopkg"
 	"netc/compiler"
 	"netc/compiler/plan"
@@ -35,10 +36,10 @@ const partialPrefix = ".partial-"
 
 // program emits and builds a compiled network, unless the cache holds it, and
 // gives the path of the executable.
-func (c *console) program(u *compiler.Unit, s *source, compileTime time.Time) (string, error) {
-	module, err := gopkg.Emit(u, filepath.Base(s.path))
+func (c *console) program(u *compiler.Unit, s *source, f *networkFlags, compileTime time.Time) (string, error) {
+	module, err := f.emit(u, s)
 	if err != nil {
-		return "", &compiler.BugError{Pass: "emit", Cause: err.Error(), Reproducer: graphs(u)}
+		return "", err
 	}
 	c.say("compiled %s in %s: %s, arena %s", u.Name, since(compileTime), kernelText(u), plan.Bytes(u.Arena.Size))
 	root, err := programCache()
@@ -61,6 +62,31 @@ func (c *console) program(u *compiler.Unit, s *source, compileTime time.Time) (s
 	c.say("built in %s", since(start))
 	prune(root, folder)
 	return executable, nil
+}
+
+// emit writes the program of a compiled network, with the kernels of the device
+// that the command line names.
+func (f *networkFlags) emit(u *compiler.Unit, s *source) (*gopkg.Module, error) {
+	name := filepath.Base(s.path)
+	bug := func(err error) error {
+		return &compiler.BugError{Pass: "emit", Cause: err.Error(), Reproducer: graphs(u)}
+	}
+	if f.Device == deviceCPU {
+		module, err := gopkg.Emit(u, name)
+		if err != nil {
+			return nil, bug(err)
+		}
+		return module, nil
+	}
+	gpu, err := cuda.Emit(u, name)
+	if err != nil {
+		return nil, fmt.Errorf("--device %s: %w", f.Device, err)
+	}
+	module, err := gopkg.EmitCUDA(u, name, gpu)
+	if err != nil {
+		return nil, bug(err)
+	}
+	return module, nil
 }
 
 // programCache is the folder of the built programs, in the user's cache.
@@ -115,13 +141,16 @@ func (c *console) buildProgram(root, folder string, m *gopkg.Module) error {
 	return nil // built here, or meanwhile by another netc
 }
 
-// compileModule runs the Go compiler, offline and without cgo, whatever the
-// user's own settings are.
+// compileModule runs the Go compiler without cgo, and offline unless the module
+// needs others, whatever the user's own settings are.
 func compileModule(ctx context.Context, tool, folder string, m *gopkg.Module) error {
 	build := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", executableName(m), "./cmd/"+m.Name)
 	build.Dir = folder
-	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOPROXY=off", "GOTOOLCHAIN=local", "GO111MODULE=on",
+	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOTOOLCHAIN=local", "GO111MODULE=on",
 		"GOOS="+goruntime.GOOS, "GOARCH="+goruntime.GOARCH)
+	if len(m.Requires) == 0 {
+		build.Env = append(build.Env, "GOPROXY=off")
+	}
 	build.Cancel = func() error { return build.Process.Signal(os.Interrupt) }
 	build.WaitDelay = 5 * time.Second
 	var said bytes.Buffer
@@ -130,6 +159,8 @@ func compileModule(ctx context.Context, tool, folder string, m *gopkg.Module) er
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil && len(m.Requires) > 0:
+		return fmt.Errorf("the Go compiler cannot build the program, which needs %s (%v):\n%s", strings.Join(m.Requires, ", "), err, strings.TrimSpace(said.String()))
 	case err != nil:
 		return fmt.Errorf("the Go compiler cannot build the program (%v):\n%s", err, strings.TrimSpace(said.String()))
 	}

@@ -52,8 +52,11 @@ func (a *arguments) truth(flag string, value bool) {
 }
 
 // shared starts the command line of a verb with the flags of every verb.
-func (f *machineFlags) shared(verb string, o outputFlags) arguments {
+func (f *machineFlags) shared(verb string, o outputFlags, n *networkFlags) arguments {
 	a := arguments{verb}
+	if n.Device != deviceCPU {
+		a.text("device", n.Device)
+	}
 	a.truth("json", o.JSON)
 	a.truth("quiet", o.Quiet)
 	a.number("threads", f.Threads)

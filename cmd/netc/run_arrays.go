@@ -72,11 +72,11 @@ func (r *runCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	executable, err := c.program(unit, s, start)
+	executable, err := c.program(unit, s, &r.Network, start)
 	if err != nil {
 		return err
 	}
-	a := r.Machine.shared("run", r.Output)
+	a := r.Machine.shared("run", r.Output, &r.Network)
 	a.text("phase", phase)
 	for _, one := range in {
 		a.text("in", names.full(one.name)+"="+one.file)

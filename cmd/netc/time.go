@@ -35,11 +35,11 @@ func (t *timeCommand) Run(c *console) error {
 	if (t.Phase == "train" || t.Phase == "test") && unit.Phase(t.Phase) == nil {
 		return fmt.Errorf("%s has no layers in the %s phase", s.path, t.Phase)
 	}
-	executable, err := c.program(unit, s, start)
+	executable, err := c.program(unit, s, &t.Network, start)
 	if err != nil {
 		return err
 	}
-	a := t.Machine.shared("time", t.Output)
+	a := t.Machine.shared("time", t.Output, &t.Network)
 	a.text("phase", t.Phase)
 	a.number("iterations", t.Iterations)
 	return c.start(executable, a)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	goruntime "runtime"
 	"strings"
 	"testing"
 )
@@ -17,7 +18,6 @@ func TestTime(t *testing.T) {
 	}{
 		{"tiny.net --phase both", "--phase", 2},
 		{"tiny.net --iterations -1", "--iterations", 2},
-		{"tiny.net --device cuda", "--device cuda", 1},
 		{"deploy.net --phase train", "no layers in the train phase", 1},
 	} {
 		if o := command(t, folder, "", append([]string{"time"}, strings.Fields(c.args)...)...); o.code != c.code || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
@@ -26,6 +26,11 @@ func TestTime(t *testing.T) {
 	}
 	if testing.Short() {
 		t.Skip("builds programs")
+	}
+	t.Setenv("NETC_CUDA_PATH", t.TempDir())
+	if o := command(t, folder, "", "time", "tiny.net", "--device", "cuda"); goruntime.GOOS == "linux" && o.code != 0 &&
+		(o.code != 1 || !strings.Contains(o.stderr, "--device cuda: no ") || !strings.Contains(o.stderr, "help: ")) {
+		t.Errorf("netc time --device cuda: exit code %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 	o := done(t, folder, "time", "tiny.net", "--json", "--iterations", "5", "--threads", "1", "--batch", "4", "--phase", "all")
 	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")

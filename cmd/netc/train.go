@@ -45,7 +45,7 @@ func (t *trainCommand) Run(c *console) error {
 	if unit.Phase("train") == nil {
 		return fmt.Errorf("%s has no loss in the training phase, so there is nothing to train", s.path)
 	}
-	executable, err := c.program(unit, s, start)
+	executable, err := c.program(unit, s, &t.Network, start)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (t *trainCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	a := t.Machine.shared("train", t.Output)
+	a := t.Machine.shared("train", t.Output, &t.Network)
 	a.text("data", data)
 	a.text("out", t.Out)
 	a.text("resume", t.Resume)

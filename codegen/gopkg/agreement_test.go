@@ -2,6 +2,7 @@ package gopkg_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -38,10 +39,11 @@ type workspace struct {
 	jobs     []job
 }
 
-// job runs steps passes of a phase. Inputs holds, for each step, the elements
-// of the phase's inputs in order.
+// job runs steps passes of a phase with the kernels of an instruction set.
+// Inputs holds, for each step, the elements of the phase's inputs in order.
 type job struct {
 	pkg    string
+	isa    string // "" for "portable"
 	phase  string
 	steps  int
 	inputs [][]eval.Tensor
@@ -110,7 +112,7 @@ func (w *workspace) run(threads int) []results {
 	w.write("main.go", []byte(fmt.Sprintf(driver, imports.String(), cases.String())))
 	var in bytes.Buffer
 	for _, j := range w.jobs {
-		fmt.Fprintf(&in, "%s %s %d %g\n", j.pkg, j.phase, j.steps, j.rate)
+		fmt.Fprintf(&in, "%s %s %s %d %g\n", j.pkg, cmp.Or(j.isa, "portable"), j.phase, j.steps, j.rate)
 		for _, step := range j.inputs {
 			for _, tensor := range step {
 				for _, x := range tensor.Data {
@@ -189,15 +191,15 @@ func main() {
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
 	for {
-		var pkg, phase string
+		var pkg, isa, phase string
 		var steps int
 		var rate float32
 		line, err := in.ReadString('\n')
 		if err != nil {
 			return
 		}
-		fmt.Sscan(line, &pkg, &phase, &steps, &rate)
-		program := programs[pkg]("portable")
+		fmt.Sscan(line, &pkg, &isa, &phase, &steps, &rate)
+		program := programs[pkg](isa)
 		if err := runtime.Fill(program.Parameters, 1, pool); err != nil {
 			panic(err)
 		}
@@ -285,8 +287,20 @@ func unitOf(t *testing.T, g *ir.Graph, optimize bool) *compiler.Unit {
 // least 1: some roundings of 2^-24 each, for sums of a few hundred terms.
 const operatorBound = 1e-6
 
-// TestOperatorsAgree emits every operator's examples as one program, plain and
-// tiled, runs it and compares with the reference.
+// isas are the instruction sets that this processor runs, for jobs.
+func isas() []string {
+	list := []string{"portable"}
+	for _, isa := range []string{"avx2", "avx512"} {
+		if runtime.CheckISA(isa) == nil {
+			list = append(list, isa)
+		}
+	}
+	return list
+}
+
+// TestOperatorsAgree emits every operator's examples as one program, plain,
+// tiled and for vectors, runs it and compares with the reference. What a program
+// takes and gives is row-major, so an operand or result that is not is converted.
 func TestOperatorsAgree(t *testing.T) {
 	g := ir.New("operators", "test")
 	feeds := map[string]*eval.Tensor{}
@@ -300,7 +314,11 @@ func TestOperatorsAgree(t *testing.T) {
 		var in []*ir.Value
 		for _, v := range x.Node.In {
 			name := fmt.Sprintf("e%d.%s", number, v.Name)
-			in = append(in, g.AddInput(name, v.Type))
+			operand := g.AddInput(name, ir.Type{DType: v.Type.DType, Shape: v.Type.Shape})
+			if !v.Type.IsRowMajor() {
+				operand = g.Must(&op.Relayout{Lanes: v.Type.Lanes, Swap: v.Type.Swap}, name+".laid", nil, operand)
+			}
+			in = append(in, operand)
 			for i, f := range x.Feeds[v.Name].Data {
 				x.Feeds[v.Name].Data[i] = float64(float32(f)) // what the program sees
 			}
@@ -308,6 +326,9 @@ func TestOperatorsAgree(t *testing.T) {
 			order = append(order, *x.Feeds[v.Name])
 		}
 		for _, v := range g.MustAll(e.Op, fmt.Sprintf("e%d.out", number), nil, in...) {
+			if !v.Type.IsRowMajor() {
+				v = g.Must(&op.Relayout{}, v.Name+".rows", nil, v)
+			}
 			g.Outputs = append(g.Outputs, v)
 			nodeOf[v.Name] = e.Op.Mnemonic() + " " + ir.Attributes(e.Op)
 		}
@@ -318,9 +339,13 @@ func TestOperatorsAgree(t *testing.T) {
 	}
 	w := newWorkspace(t)
 	w.add("plain", unitOf(t, g, false))
-	w.add("tiled", unitOf(t, g, true))
-	for _, p := range w.packages {
-		w.jobs = append(w.jobs, job{pkg: p, phase: "test", steps: 1, inputs: [][]eval.Tensor{order}})
+	tiled := unitOf(t, g, true)
+	tiled.Vector = unitOf(t, g, true)
+	w.add("tiled", tiled)
+	inputs := [][]eval.Tensor{order}
+	w.jobs = append(w.jobs, job{pkg: "plain", phase: "test", steps: 1, inputs: inputs})
+	for _, isa := range isas() {
+		w.jobs = append(w.jobs, job{pkg: "tiled", isa: isa, phase: "test", steps: 1, inputs: inputs})
 	}
 	for k, r := range w.run(2) {
 		for name, node := range nodeOf {
@@ -334,7 +359,7 @@ func TestOperatorsAgree(t *testing.T) {
 			}
 			for i, x := range want[name].Data {
 				if !(math.Abs(float64(got[i])-x) <= operatorBound*scale) {
-					t.Errorf("%s: %s (%s)[%d] is %v, the reference gives %v", w.packages[k], node, name, i, got[i], x)
+					t.Errorf("%s %s: %s (%s)[%d] is %v, the reference gives %v", w.jobs[k].pkg, w.jobs[k].isa, node, name, i, got[i], x)
 					break
 				}
 			}

@@ -28,13 +28,14 @@ type emitter struct {
 	scopes   []*scope
 	task     map[*loop.Var]asm.Reg
 
-	at    map[*loop.Var]affine // what an axis is
-	size  map[*loop.Var]int    // points of an axis that are emitted together
-	over  map[*loop.Var][]part // the cut of axes in the current part of another
-	vals  map[*loop.Var]value  // scalars
-	lane  *symbol              // the lanes in use, or nil
-	valid int                  // lanes in use of a last vector, or 0 for all
-	masks []asm.Reg            // conditions under which what is evaluated counts
+	at      map[*loop.Var]affine // what an axis is
+	size    map[*loop.Var]int    // points of an axis that are emitted together
+	over    map[*loop.Var][]part // the cut of axes in the current part of another
+	vals    map[*loop.Var]value  // scalars
+	lane    *symbol              // the lanes in use, or nil
+	valid   int                  // lanes in use of a last vector, or 0 for all
+	inRange asm.Reg              // the lanes inside of the ranges of a reduction, if not all are
+	masks   []asm.Reg            // conditions under which what is evaluated counts
 
 	streams []stream
 	scratch int // bytes of scratch

@@ -437,13 +437,13 @@ func (e *emitter) load(x *loop.Expr) value {
 	v := x.Value
 	isInt := x.Kind == loop.Int
 	at := e.position(x.Args[0])
-	if at.aff == nil || !e.isStep(at.aff.lane()) {
+	if at.aff == nil || !e.isStep(at.aff.lane()) && !e.isEvens(v, *at.aff) {
 		return e.gather(v, at, isInt)
 	}
 	lane := at.aff.lane()
 	memo := ""
 	if !e.written[v] {
-		memo = fmt.Sprintf("%d %d %d %s", e.argument(v), lane*e.valid, at.aff.konst, key(at.aff.terms))
+		memo = fmt.Sprintf("%d %d %d %d %s", e.argument(v), lane*e.valid, lane*int(e.inRange), at.aff.konst, key(at.aff.terms))
 		for i := len(e.scopes) - 1; i >= 0; i-- {
 			if r, ok := e.scopes[i].loads[memo]; ok {
 				if isInt && lane == 0 {
@@ -460,6 +460,11 @@ func (e *emitter) load(x *loop.Expr) value {
 		out = value{gp: e.f.LoadInt32(m)}
 	case lane == 0:
 		out = value{vec: e.f.Broadcast(m)}
+	case lane == 2:
+		_, last := at.aff.bounds()
+		out = value{vec: e.f.LoadEvens(m, last+1 >= v.Type.Stored()), isInt: isInt}
+	case e.inRange != 0:
+		out = value{vec: e.f.LoadWhere(m, e.inRange), isInt: isInt}
 	case e.valid != 0 && v.Type.Lanes == 0:
 		out = value{vec: e.f.LoadFirst(m, e.valid), isInt: isInt}
 	default:
@@ -473,6 +478,11 @@ func (e *emitter) load(x *loop.Expr) value {
 		}
 	}
 	return out
+}
+
+// isEvens reports whether a whole vector takes every second element.
+func (e *emitter) isEvens(v *ir.Value, at affine) bool {
+	return at.lane() == 2 && e.valid == 0 && e.inRange == 0 && v.Type.Lanes == 0 && len(e.masks) == 0
 }
 
 func (e *emitter) isStep(lane int) bool { return lane == 0 || lane == 1 }
@@ -517,6 +527,13 @@ func (e *emitter) gather(v *ir.Value, at value, isInt bool) value {
 			mask = m
 		} else {
 			mask = e.f.MaskAnd(mask, m)
+		}
+	}
+	if e.inRange != 0 {
+		if mask == 0 {
+			mask = e.inRange
+		} else {
+			mask = e.f.MaskAnd(mask, e.inRange)
 		}
 	}
 	if mask == 0 {

@@ -518,16 +518,18 @@ func flatStride(e *loop.Expr, v *loop.Var) (int, bool) {
 // chooseFlat chooses lanes where all tensors are row-major: an axis of the nest
 // if one runs through memory, else one of each reduction and loop.
 func (p *prepared) chooseFlat() {
-	var best *loop.Var
-	for _, v := range p.axes {
-		if p.unrolled[v] || p.isLimit(v) || v.Extent < 2 {
-			continue
+	longest := func(fits func([]loop.Stmt, *loop.Var) bool) (best *loop.Var) {
+		for _, v := range p.axes {
+			if p.unrolled[v] || p.isLimit(v) || v.Extent < 2 {
+				continue
+			}
+			if fits(p.body, v) && (best == nil || v.Extent > best.Extent) {
+				best = v
+			}
 		}
-		if flatStrides(p.body, v) && (best == nil || v.Extent > best.Extent) {
-			best = v
-		}
+		return best
 	}
-	if best != nil {
+	if best := longest(flatStrides); best != nil {
 		p.cutFlat(best)
 		return
 	}
@@ -559,16 +561,25 @@ func (p *prepared) chooseFlat() {
 	for _, v := range list {
 		p.cutFlat(v)
 	}
+	// What is left gathers, as a convolution with a stride does on one sample.
+	if best := longest(storesRun); best != nil && len(list) == 0 && best.Extent >= p.width/2 {
+		p.cutFlat(best)
+	}
 }
+
+// storesRun is flatStrides with loads of any distance.
+func storesRun(body []loop.Stmt, v *loop.Var) bool { return strided(body, v, true) }
 
 // flatStrides is strides for flat positions; integers that are no positions
 // may use the axis only in an affine way.
-func flatStrides(body []loop.Stmt, v *loop.Var) bool {
+func flatStrides(body []loop.Stmt, v *loop.Var) bool { return strided(body, v, false) }
+
+func strided(body []loop.Stmt, v *loop.Var, gathers bool) bool {
 	fits := true
 	loop.WalkExprs(body, func(e *loop.Expr) {
 		if e.Op == loop.Get {
 			step, ok := flatStride(e.Args[0], v)
-			fits = fits && ok && (step == 0 || step == 1)
+			fits = fits && ok && (step == 0 || step == 1 || gathers)
 		}
 		fits = fits && !dividesBy(e, v)
 	})
@@ -578,8 +589,9 @@ func flatStrides(body []loop.Stmt, v *loop.Var) bool {
 			step, ok := flatStride(s.At, v)
 			fits = fits && ok && step == 1
 		case *loop.Reduce:
-			for _, w := range s.Within {
-				fits = fits && !w.Index.Uses(v)
+			for _, w := range s.Within { // lanes outside of a range are left out, one by one
+				step, ok := flatStride(w.Index, v)
+				fits = fits && ok && (step == 0 || step > 0 && !slices.Contains(s.Axes, v) && len(s.Body) == 0)
 			}
 			fits = fits && (s.Arg == nil || s.ArgOf == nil || !s.ArgOf.Uses(v) || !slices.Contains(s.Axes, v))
 		}

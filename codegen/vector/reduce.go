@@ -1,7 +1,9 @@
 package vector
 
 import (
+	"fmt"
 	"math"
+	"slices"
 
 	"netc/codegen/asm"
 	"netc/ir/loop"
@@ -65,13 +67,92 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 func (red *reduction) leave(points []point) {
 	red.later = nil
 	for _, w := range red.r.Within {
-		for _, v := range points[0].axes {
-			if w.Index.Uses(v) {
-				red.later = append(red.later, w)
-				break
-			}
+		if red.usesLanes(w) || slices.ContainsFunc(points[0].axes, func(v *loop.Var) bool { return w.Index.Uses(v) }) {
+			red.later = append(red.later, w)
 		}
 	}
+}
+
+// usesLanes reports whether a range holds for some lanes and not for others.
+func (red *reduction) usesLanes(w loop.Range) bool {
+	for v := range red.emitter.isLane {
+		if w.Index.Uses(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// underRanges runs body for the lanes that are inside all ranges left for
+// later, if any is.
+func (red *reduction) underRanges(body func()) {
+	e := red.emitter
+	outer := e.inRange
+	defer func() { e.inRange = outer }()
+	for _, w := range red.later {
+		if red.usesLanes(w) {
+			some, mask := e.lanesInside(w)
+			if !some {
+				return
+			}
+			if mask != 0 && e.inRange != 0 {
+				mask = e.f.MaskAnd(mask, e.inRange)
+			}
+			if mask != 0 {
+				e.inRange = mask
+			}
+			continue
+		}
+		inside, known := e.inside(w)
+		if !known {
+			e.fail("a range is not known for a whole tile")
+		}
+		if !inside {
+			return
+		}
+	}
+	body()
+}
+
+// lanesInside gives the lanes that a range holds for, none standing for all.
+// The range must be known but for the lane.
+func (e *emitter) lanesInside(w loop.Range) (some bool, mask asm.Reg) {
+	a := e.affine(w.Index)
+	step, rest := a.lane(), a.withoutLane()
+	if least, most := a.bounds(); least >= 0 && most < w.Extent {
+		return true, 0
+	}
+	if !rest.isConst() {
+		e.fail("a range is not known for the lanes")
+	}
+	lo, hi := 0, 0 // the lanes inside are lo to hi-1
+	for lane := range e.width {
+		if at := rest.konst + step*lane; at >= 0 && at < w.Extent {
+			hi = lane + 1
+		} else if hi == 0 {
+			lo = lane + 1
+		}
+	}
+	if lo >= hi {
+		return false, 0
+	}
+	return true, e.lanesBetween(lo, hi)
+}
+
+// lanesBetween is the mask of the lanes lo to hi-1.
+func (e *emitter) lanesBetween(lo, hi int) asm.Reg {
+	name := fmt.Sprint("lanes ", lo, hi)
+	for i := len(e.scopes) - 1; i >= 0; i-- {
+		if r, ok := e.scopes[i].loads[name]; ok {
+			return r
+		}
+	}
+	mask := e.f.FirstLanes(hi)
+	if lo > 0 {
+		mask = e.f.MaskAnd(mask, e.f.MaskNot(e.f.FirstLanes(lo)))
+	}
+	e.top().loads[name] = mask
+	return mask
 }
 
 // terms adds one term to the sum of each point at which it is inside.
@@ -79,16 +160,7 @@ func (red *reduction) terms(points []point, sums []asm.Reg) {
 	e := red.emitter
 	for i, p := range points {
 		e.atPoint(p, func() {
-			for _, w := range red.later {
-				inside, known := e.inside(w)
-				if !known {
-					e.fail("a range is not known for a whole tile")
-				}
-				if !inside {
-					return
-				}
-			}
-			e.term(red.r, &accumulator{sum: sums[i]}, red.isLanes)
+			red.underRanges(func() { e.term(red.r, &accumulator{sum: sums[i]}, red.isLanes) })
 		})
 	}
 }
@@ -153,15 +225,9 @@ func (e *emitter) reduce(r *loop.Reduce) {
 	}
 	red.body = func(step int) {
 		e.statements(r.Body)
-		for _, w := range red.later {
-			if inside, known := e.inside(w); known && !inside {
-				return
-			} else if !known {
-				e.fail("a range depends on what its own reduction computes")
-			}
-		}
-		e.term(r, &acc[step%chains], red.isLanes)
+		red.underRanges(func() { e.term(r, &acc[step%chains], red.isLanes) })
 	}
+	red.leave([]point{{}})
 	red.run()
 	for n := chains; n > 1; n = (n + 1) / 2 {
 		for i := 0; i < n/2; i++ {
@@ -346,11 +412,6 @@ func (red *reduction) known(w loop.Range, i int) bool {
 	if !bound {
 		return false
 	}
-	for v := range red.emitter.isLane {
-		if w.Index.Uses(v) {
-			red.emitter.fail("a range over lanes")
-		}
-	}
 	return true
 }
 
@@ -425,6 +486,10 @@ func (e *emitter) term(r *loop.Reduce, acc *accumulator, lanes bool) {
 	e.combineTerm(r, acc, lanes, cond.mask)
 }
 
+func isProductOfLoads(x *loop.Expr) bool {
+	return x.Args[0].Op == loop.Get && x.Args[1].Op == loop.Get
+}
+
 func (e *emitter) combineTerm(r *loop.Reduce, acc *accumulator, lanes bool, mask asm.Reg) {
 	if lanes && e.valid != 0 {
 		first := e.f.FirstLanes(e.valid)
@@ -433,10 +498,18 @@ func (e *emitter) combineTerm(r *loop.Reduce, acc *accumulator, lanes bool, mask
 		}
 		mask = first
 	}
-	if mask == 0 && r.Kind == loop.Sum && r.Of.Op == loop.Mul {
+	// A load outside of the range gives 0, which as a factor leaves the sum alone.
+	if mask == 0 && r.Kind == loop.Sum && r.Of.Op == loop.Mul && (e.inRange == 0 || isProductOfLoads(r.Of)) {
 		a := e.float(r.Of.Args[0])
 		e.f.FMA(acc.sum, a, e.float(r.Of.Args[1]))
 		return
+	}
+	if e.inRange != 0 {
+		if mask == 0 {
+			mask = e.inRange
+		} else {
+			mask = e.f.MaskAnd(mask, e.inRange)
+		}
 	}
 	if mask != 0 {
 		e.masks = append(e.masks, mask)

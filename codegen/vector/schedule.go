@@ -59,6 +59,7 @@ func (p *prepared) plan(isa asm.ISA) schedule {
 			return schedule{parallel: groups, blocking: b}
 		}
 	} else {
+		p.cutRowEdges()
 		p.unrollElements()
 	}
 	return p.chooseTasks()
@@ -192,6 +193,9 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 			}
 		}
 	}
+	if p.row != best.a && p.row != best.b {
+		p.cutRowEdges()
+	}
 	for _, v := range axes {
 		if v == best.a || v == best.b || p.parts[v] != nil {
 			continue
@@ -233,6 +237,62 @@ func (p *prepared) stream() {
 		inner := p.axes[i+1]
 		p.axes = append(slices.Delete(p.axes, i+1, i+2), inner)
 	}
+}
+
+// hasRanges reports whether some range depends on an axis.
+func (p *prepared) hasRanges(v *loop.Var) bool {
+	found := false
+	walkStmts(p.body, func(s loop.Stmt) {
+		if r, ok := s.(*loop.Reduce); ok {
+			found = found || slices.ContainsFunc(r.Within, func(w loop.Range) bool { return w.Index.Uses(v) })
+		}
+	})
+	return found
+}
+
+// cutRowEdges cuts a row so that every vector of which some lanes are outside
+// of a range is a part of its own.
+func (p *prepared) cutRowEdges() {
+	if p.row != nil && p.hasRanges(p.row) {
+		p.parts[p.row] = p.rowParts(1)
+	}
+}
+
+// rowParts gives those parts, in tiles of a size.
+func (p *prepared) rowParts(size int) []part {
+	v := p.row
+	lo, hi := loop.Interior(v, p.body)
+	if lo >= hi {
+		lo, hi = v.Extent, v.Extent
+	}
+	whole := p.cutOf(v)
+	valid := whole[len(whole)-1].valid // of the last vector
+	if valid != 0 {
+		hi = min(hi, v.Extent-1)
+		lo = min(lo, hi)
+	}
+	var list []part
+	constant := func(from, to int) {
+		for from < to {
+			n := min(size, to-from)
+			q := part{from: from, to: from + n, size: n}
+			if from+n == v.Extent && valid != 0 && n > 1 { // the last vector alone
+				n--
+				q.to, q.size = q.to-1, n
+			}
+			if q.to == v.Extent {
+				q.valid = valid
+			}
+			list = append(list, q)
+			from += n
+		}
+	}
+	constant(0, lo)
+	if lo < hi {
+		list = append(list, chunked([]part{{from: lo, to: hi, size: 1}}, size)...)
+	}
+	constant(hi, v.Extent)
+	return list
 }
 
 // mostEdges is the number of points of an axis, at both ends, that are written
@@ -292,7 +352,7 @@ func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
 		}
 		inner := r.Axes[len(r.Axes)-1]
 		for u := range a.Coef {
-			if u != v && (u != inner || u.Extent > mostUnrolled || p.isLane[u]) {
+			if u != v && !p.isLane[u] && (u != inner || u.Extent > mostUnrolled) {
 				return false
 			}
 		}
@@ -402,6 +462,9 @@ func distinctSums(list []progression, piece int) int {
 // its ends, the points there are emitted one tile at a time, with what lies
 // outside left out.
 func (p *prepared) tiled(r *loop.Reduce, v *loop.Var, size int) []part {
+	if v == p.row && p.hasRanges(v) {
+		return p.rowParts(size)
+	}
 	if list, ok := p.parts[v]; ok {
 		return chunked(list, size)
 	}

@@ -18,11 +18,18 @@ var archivePasses = map[string]func(*ir.Graph) error{
 	"dropdead":  DropDead,
 	"epilogues": FuseEpilogues,
 	"fold":      FoldConstants,
+	"lanes":     laneBatch,
 	"order":     Order,
 	"pointwise": FusePointwise,
 	"prologues": FusePrologues,
 	"recompute": Recompute,
 	"spread":    SpreadViews,
+}
+
+// laneBatch puts the batch in lanes, which is the first input's first axis.
+func laneBatch(g *ir.Graph) error {
+	_, err := BatchInLanes(g, g.Inputs[0].Type.Shape[0])
+	return err
 }
 
 // archive is one test case: why it exists, the graph before the pass and after.

@@ -29,6 +29,7 @@ const leastLanes = 8
 // order, which orders the conversions too.
 func BatchInLanes(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 	if batch < leastLanes {
+		subsample(g)
 		return nil, nil
 	}
 	l := &lanes{g: g, batch: batch, converted: map[*ir.Value]*ir.Value{}}
@@ -38,12 +39,16 @@ func BatchInLanes(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 	}
 	for _, n := range g.Nodes {
 		for _, v := range n.Out {
-			if l.isBatch(v) && !written[v] {
+			if l.isBatch(v) && !written[v] && !isRelayout(n) {
 				v.Type = v.Type.InLanes(0)
 			}
 		}
 	}
 	for _, n := range g.Nodes {
+		if isRelayout(n) { // of an earlier run
+			l.nodes = append(l.nodes, n)
+			continue
+		}
 		for _, v := range slices.Clone(n.In) {
 			if l.isSwapped(n, v) {
 				replaceOperand(n, v, l.convertTo(v, ".swapped", &op.Relayout{Swap: true}))
@@ -87,9 +92,14 @@ type lanes struct {
 	nodes     []*ir.Node
 }
 
+func isRelayout(n *ir.Node) bool {
+	_, ok := n.Op.(*op.Relayout)
+	return ok
+}
+
 // isBatch reports whether a value's first axis is the batch and it has others.
 func (l *lanes) isBatch(v *ir.Value) bool {
-	return v.Kind != ir.Param && v.Kind != ir.State && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch &&
+	return v.Kind != ir.Param && v.Kind != ir.State && !v.Type.Swap && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch &&
 		v.Type.Shape.Count() > l.batch
 }
 

@@ -374,10 +374,16 @@ func (c *checker) elementwise(n *ir.Node, operand, result *ir.Value) error {
 }
 
 // apart reports whether two indices, linear in their loops, never agree: along
-// some axis they leave different remainders by a number that divides all steps
-// of both.
+// some axis one ends before the other begins, as the pieces of a concatenation
+// do, or they leave different remainders by a number that divides all steps of
+// both, as the phases of a strided gradient do.
 func apart(x, y []loop.Affine) bool {
 	for axis := range x {
+		xLeast, xMost := bounds(x[axis])
+		yLeast, yMost := bounds(y[axis])
+		if xMost < yLeast || yMost < xLeast {
+			return true
+		}
 		step := 0
 		for _, at := range []loop.Affine{x[axis], y[axis]} {
 			for _, k := range at.Coef {
@@ -392,6 +398,16 @@ func apart(x, y []loop.Affine) bool {
 		}
 	}
 	return false
+}
+
+// bounds gives the least and the greatest value of an index.
+func bounds(at loop.Affine) (least, most int) {
+	least, most = at.Const, at.Const
+	for v, k := range at.Coef {
+		least += min(0, k*(v.Extent-1))
+		most += max(0, k*(v.Extent-1))
+	}
+	return least, most
 }
 
 // storeOver compares the place that a nest stores to with those it loads from,

@@ -35,6 +35,15 @@ func TestInPlace(t *testing.T) {
 		}
 		return list
 	}
+	// Two kernels that store the rows from first on and those from second on, as
+	// a concatenation does.
+	pieces := func(first, second int) (list []*loop.Nest) {
+		for _, k := range []int{first, second} {
+			at := []*loop.Expr{loop.Plus(loop.R(half), loop.I(k)), ij[1]}
+			list = append(list, over(half, j)(&loop.Store{Value: y, Index: at, Of: load(at[0], at[1])})...)
+		}
+		return list
+	}
 	for _, c := range []struct {
 		name    string
 		nests   []*loop.Nest
@@ -57,6 +66,8 @@ func TestInPlace(t *testing.T) {
 		{"a kernel after the store", append(points(store(y, here)), points(store(z, here))...), false, false},
 		{"each of two kernels its rows", halves(0, 1), true, true},
 		{"each of two kernels all rows", halves(0, 0), true, false},
+		{"the first rows and the last", pieces(2, 0), true, true},
+		{"pieces that share a row", pieces(1, 0), true, false},
 		{"a kernel that reads the other's rows", append(halves(0, 1)[:1], over(half, j)(
 			&loop.Store{Value: y, Index: row(1), Of: load(loop.I(0), ij[1])})...), false, false},
 		{"two kernels, one of which stores no part of it", append(halves(0, 1), points(store(z, load(ij[1], ij[0])))...), false, false},

@@ -51,6 +51,7 @@ func knownResults() []known {
 	// Scores whose softmax is 1/2, 1/4, 1/4.
 	halves := []float64{math.Log(2), 0, 0}
 	return []known{
+		{"", &op.Subsample{Stride: []int{2, 2}}, []*eval.Tensor{floats(ir.Shape{1, 1, 3, 4}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)}, one(1, 3, 9, 11)},
 		{"", &op.Relayout{Lanes: 1}, vector(1, -2), one(1, -2)},
 		{"", op.Point("add"), pair([]float64{1, 2}, []float64{3, -5}), one(4, -3)},
 		{"", op.Point("sub"), pair([]float64{1, 2}, []float64{3, -5}), one(-2, 7)},

@@ -3,6 +3,12 @@ package eval
 import "netc/ir/op"
 
 func init() {
+	define("subsample", func(o *op.Subsample, in, out []*Tensor) {
+		images, result := imageOf(in[0]), imageOf(out[0])
+		eachWindow(result, func(n, c, py, px int) {
+			*result.at(n, c, py, px) = *images.at(n, c, py*o.Stride[0], px*o.Stride[1])
+		})
+	})
 	// The argmax is the position y*W + x in the H x W plane; the first maximum
 	// wins, and padding never does.
 	define("maxpool", func(o *op.MaxPool, in, out []*Tensor) {

@@ -82,6 +82,8 @@ func All() []Example {
 		{Op: &op.Reshape{Shape: []int{2, 60}}, In: []ir.Type{f32(2, 3, 4, 5)}, Smooth: through(0)},
 		{Op: &op.Reshape{Shape: []int{4, 3, 5, 2}}, In: []ir.Type{f32(2, 3, 20)}, Smooth: through(0)},
 		{Op: &op.Reshape{Shape: []int{6}}, In: []ir.Type{i32(2, 1, 3)}},
+		{Op: &op.Subsample{Stride: []int{2, 3}}, In: []ir.Type{f32(2, 3, 5, 7)}},
+		{Op: &op.Subsample{Stride: []int{2, 2}}, In: []ir.Type{f32(1, 2, 8, 40)}},
 		{Op: &op.Relayout{Lanes: 1}, In: []ir.Type{f32(18, 3, 2)}},
 		{Op: &op.Relayout{Lanes: 2}, In: []ir.Type{f32(2, 20, 3)}},
 		{Op: &op.Relayout{}, In: []ir.Type{f32(5, 7).InLanes(0)}},

@@ -208,6 +208,9 @@ var trials = map[string]func(r *rand.Rand) trial{
 	"one_hot": func(r *rand.Rand) trial {
 		return trial{op: &op.OneHot{Classes: between(r, 1, 4)}, in: one(ir.Int(shape(r, between(r, 0, 3))...))}
 	},
+	"subsample": func(r *rand.Rand) trial {
+		return trial{op: &op.Subsample{Stride: pair(r, 1, 3)}, in: one(ir.Float(shape(r, 4)...))}
+	},
 	"relayout": func(r *rand.Rand) trial {
 		s := shape(r, between(r, 1, 4))
 		return trial{op: &op.Relayout{Lanes: between(r, 0, len(s))}, in: one(ir.Float(s...))}

@@ -1,0 +1,153 @@
+package cuda_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"netc/codegen/cuda"
+	"netc/compiler"
+	"netc/ir"
+	"netc/ir/example"
+)
+
+// checker compiles a CUDA file with NVRTC, opened at run time, for one
+// architecture, and prints the log. Its arguments: library, architecture, file.
+const checker = `#include <cstdio>
+#include <dlfcn.h>
+#include <string>
+#include <vector>
+
+int main(int argc, char **argv)
+{
+    void *library = dlopen(argv[1], RTLD_NOW);
+    if (!library) {
+        printf("%s\n", dlerror());
+        return 2;
+    }
+    auto create = (int (*)(void **, const char *, const char *, int, const char *const *, const char *const *))dlsym(library, "nvrtcCreateProgram");
+    auto compile = (int (*)(void *, int, const char *const *))dlsym(library, "nvrtcCompileProgram");
+    auto log_size = (int (*)(void *, size_t *))dlsym(library, "nvrtcGetProgramLogSize");
+    auto log = (int (*)(void *, char *))dlsym(library, "nvrtcGetProgramLog");
+    if (!create || !compile || !log_size || !log) return 2;
+    std::string source, architecture = std::string("--gpu-architecture=") + argv[2];
+    FILE *f = fopen(argv[3], "r");
+    if (!f) return 2;
+    char block[65536];
+    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;) source.append(block, n);
+    void *program = nullptr;
+    if (create(&program, source.c_str(), argv[3], 0, nullptr, nullptr) != 0) return 2;
+    const char *options[] = {architecture.c_str(), "--std=c++17", "--ptxas-options=--warn-on-spills"};
+    int result = compile(program, 3, options);
+    size_t bytes = 0;
+    log_size(program, &bytes);
+    std::vector<char> text(bytes + 1);
+    log(program, text.data());
+    fputs(text.data(), stdout);
+    return result == 0 ? 0 : 1;
+}
+`
+
+// nvrtc is a built checker and the library that it opens.
+type nvrtc struct{ program, library string }
+
+// findNVRTC builds the checker, or skips the test where the machine has no NVRTC
+// (NETC_NVRTC, a Python package nvidia-cuda-nvrtc, or a toolkit) or no compiler.
+func findNVRTC(t *testing.T) nvrtc {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compiles CUDA; not run with -short")
+	}
+	library := os.Getenv("NETC_NVRTC")
+	if library == "" {
+		paths, _ := exec.Command("python3", "-c", "import sys; print('\\n'.join(sys.path))").Output()
+		folders := strings.Fields(string(paths))
+		for i, f := range folders {
+			folders[i] = filepath.Join(f, "nvidia", "*", "lib")
+		}
+		for _, f := range append(folders, "/usr/local/cuda*/lib64", "/usr/lib/x86_64-linux-gnu") {
+			found, _ := filepath.Glob(filepath.Join(f, "libnvrtc.so.*"))
+			for _, path := range found {
+				if !strings.Contains(filepath.Base(path), "alt") {
+					library = path
+				}
+			}
+		}
+	}
+	if library == "" {
+		t.Skip("there is no NVRTC here: pip install nvidia-cuda-nvrtc, or set NETC_NVRTC to libnvrtc")
+	}
+	folder := t.TempDir()
+	source, program := filepath.Join(folder, "checker.cpp"), filepath.Join(folder, "checker")
+	if err := os.WriteFile(source, []byte(checker), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("g++"); err != nil {
+		t.Skip("there is no C++ compiler (g++) to open NVRTC with")
+	}
+	if text, err := exec.Command("g++", "-std=c++17", source, "-o", program, "-ldl").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return nvrtc{program, library}
+}
+
+// check compiles a source for both architectures: no errors, no warnings, and
+// no registers spilled.
+func (n nvrtc) check(t *testing.T, name, source string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name+".cu")
+	if err := os.WriteFile(file, []byte(source), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, architecture := range []string{"sm_80", "sm_90"} {
+		text, err := exec.Command(n.program, n.library, architecture, file).CombinedOutput()
+		if message := strings.TrimSpace(string(text)); err != nil || message != "" {
+			t.Errorf("%s for %s: %v\n%.3000s", name, architecture, err, strings.ReplaceAll(message, filepath.Dir(file)+"/", ""))
+		}
+	}
+}
+
+// TestNVRTC compiles the kernels of every operator's examples and of LeNet for
+// two generations of GPUs, and with NETC_NVRTC_ALL set, as CI does, those of
+// every model, which takes minutes.
+func TestNVRTC(t *testing.T) {
+	n := findNVRTC(t)
+	g := ir.New("operators", "test")
+	for number, e := range append(example.All(), larger()...) {
+		var in []*ir.Value
+		for i, typ := range e.In {
+			in = append(in, g.AddInput(string(rune('a'+i)), typ))
+		}
+		g.Outputs = append(g.Outputs, g.MustAll(e.Op, "out"+string(rune('a'+number%26)), nil, in...)...)
+	}
+	program, err := cuda.Emit(unitOf(t, g), "operators.net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.check(t, "operators", program.Source)
+
+	nets, err := filepath.Glob("../../models/*.net")
+	if err != nil || len(nets) == 0 {
+		t.Fatalf("no models: %v", err)
+	}
+	for _, net := range nets {
+		name := strings.TrimSuffix(filepath.Base(net), ".net")
+		if name != "lenet" && os.Getenv("NETC_NVRTC_ALL") == "" {
+			continue
+		}
+		program, err := cuda.Emit(compileModel(t, name, compiler.Options{}), name+".net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.check(t, name, program.Source)
+	}
+	for _, precision := range []string{"tf32", "bf16"} {
+		program, err := cuda.Emit(compileModel(t, "mlp", compiler.Options{}, "device.precision="+precision), "mlp.net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.check(t, "mlp_"+precision, program.Source)
+	}
+}

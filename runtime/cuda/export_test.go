@@ -1,0 +1,4 @@
+package cuda
+
+// PeakSource is for the tests of the package.
+const PeakSource = peakSource
