@@ -15,6 +15,7 @@ import (
 	"netc/ir"
 	"netc/ir/eval"
 	"netc/ir/example"
+	"netc/ir/loop"
 	"netc/ir/op"
 	"netc/spec"
 )
@@ -284,20 +285,13 @@ func fromStorage(typ ir.Type, stored []float64) []float64 {
 
 // storedAt is where element i, counted in row-major order, lies.
 func storedAt(typ ir.Type, i int) int {
-	if typ.Lanes == 0 {
+	if typ.IsRowMajor() {
 		return i
 	}
-	at, stride, lane := 0, 1, 0
+	index := make([]*loop.Expr, len(typ.Shape))
 	for axis := len(typ.Shape) - 1; axis >= 0; axis-- {
-		extent := typ.Shape[axis]
-		index := i % extent
-		i /= extent
-		if axis == typ.Lanes-1 {
-			lane = index % ir.LaneBlock
-			index, extent = index/ir.LaneBlock, (extent+ir.LaneBlock-1)/ir.LaneBlock
-		}
-		at += index * stride
-		stride *= extent
+		index[axis] = loop.I(i % typ.Shape[axis])
+		i /= typ.Shape[axis]
 	}
-	return at*ir.LaneBlock + lane
+	return loop.Position(typ, index).Int
 }

@@ -25,8 +25,9 @@ func TestBrokenKernels(t *testing.T) {
 		example, old, new string
 		last              bool // replace the last occurrence
 	}{
-		{"product", "        __syncthreads();\n        #pragma", "        #pragma", false},  // tiles are read before they are full
-		{"product", "        __syncthreads();\n    }\n", "    }\n", false},                  // and filled while they are read
+		{"product", "__syncthreads();", "", false},                                          // tiles are read before they are full
+		{"product", "stage ^= 1;", "", false},                                               // the tile that is filled is not the one that is multiplied
+		{"product", "[stage ^ 1]", "[stage]", true},                                         // nor here, for one operand
 		{"product", "row < 70 && term", "row < 71 && term", false},                          // a row too many is loaded
 		{"product", "if (row < 70 && column < 130)", "if (row < 70 && column < 131)", true}, // a column too many is stored
 		{"product", "k*130", "k*129", false},                                                // the wrong stride

@@ -45,10 +45,10 @@ var tileShapes = []tile{
 	{rows: 32, columns: 64, depth: 16, rowsEach: 4, columnsEach: 4},
 	{rows: 64, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4},
 	{rows: 16, columns: 128, depth: 16, rowsEach: 4, columnsEach: 4},
-	{rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4},
-	{rows: 16, columns: 64, depth: 32, rowsEach: 4, columnsEach: 4},
+	{rows: 32, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4},
+	{rows: 16, columns: 64, depth: 16, rowsEach: 4, columnsEach: 4},
 	{rows: 8, columns: 128, depth: 16, rowsEach: 4, columnsEach: 4},
-	{rows: 64, columns: 16, depth: 32, rowsEach: 4, columnsEach: 4},
+	{rows: 64, columns: 16, depth: 16, rowsEach: 4, columnsEach: 4},
 }
 
 // What the estimate of a tile's time assumes of a large GPU. No device is asked:
@@ -62,8 +62,13 @@ const (
 	stepTime         = 0.4       // microseconds, that a block waits for its loads
 )
 
-// mostSplits bounds how often the partial sums are written and read again.
-const mostSplits = 64
+// mostSplits bounds how often the partial sums are written and read again, and
+// mostScratch the bytes that they take: what stays in the second-level cache of a
+// large GPU.
+const (
+	mostSplits  = 64
+	mostScratch = 64 << 20
+)
 
 // microseconds estimates how long a contraction takes: the padded work, slower
 // for small squares, which load more for each multiplication, and where the GPU
@@ -95,7 +100,7 @@ func tileFor(c *contraction, precision string) tile {
 	}
 	for _, t := range shapes {
 		for splits := 1; splits <= mostSplits; splits *= 2 {
-			if splits > 1 && (terms/splits < 4*t.depth || batch*splits > 65535) {
+			if splits > 1 && (terms/splits < 4*t.depth || batch*splits > 65535 || 4*rows*columns*batch*splits > mostScratch) {
 				break
 			}
 			t.splits, t.termsEach = splits, ceil(ceil(terms, splits), t.depth)*t.depth
@@ -156,9 +161,8 @@ func (p *printer) partialTiles(c *contraction, t tile) printed {
 	} else {
 		p.printf("const int batch = blockIdx.z/%[1]d, split = blockIdx.z%%%[1]d;", t.splits)
 	}
-	from := fmt.Sprintf("split*%d", t.termsEach)
-	to := fmt.Sprintf("%s(%s + %d, %d)", p.helper("smaller"), from, t.termsEach, points(c.inner))
-	sums := p.tileSums(c, t, "batch", from, to)
+	to := fmt.Sprintf("%s(split*%d + %[2]d, %d)", p.helper("smaller"), t.termsEach, points(c.inner))
+	sums := p.tileSums(c, t, "batch", fmt.Sprintf("split*%d", t.termsEach), to)
 	p.eachSum(c, t, func(sum string) {
 		p.printf("partial[(blockIdx.z*%d + row)*%d + column] = %s;", rows, columns, sum)
 	}, sums)
@@ -207,21 +211,20 @@ func (p *printer) gather(c *contraction, t tile) printed {
 	return p.done(grid, block)
 }
 
-// tileSums prints the loop that adds the terms from up to below to, expressions
-// both, and gives the name of the array of sums. batch is an expression for the
-// number of the product.
+// tileSums prints the loop that adds the terms of a block, from the expression
+// from, "0" or that of a split, up to below the expression to, and gives the name
+// of the array of sums. batch is an expression for the number of the product.
 func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) string {
-	threads := t.threads()
 	across := t.columns / t.columnsEach
-	rowTile, columnTile := p.scope.Take("rowTile"), p.scope.Take("columnTile")
-	p.printf("__shared__ __align__(16) float %s[%d][%d], %s[%d][%d];", rowTile, t.depth, t.rows+t.padding(), columnTile, t.depth, t.columns+t.padding())
+	rows := p.tileSide(c, c.a, c.rows, "row", t.rows, t)
+	columns := p.tileSide(c, c.b, c.columns, "column", t.columns, t)
+	p.printf("__shared__ __align__(16) float %s[2][%d][%d], %s[2][%d][%d];", rows.tile, t.depth, t.rows+t.padding(), columns.tile, t.depth, t.columns+t.padding())
 	if t.tensor {
 		p.printf("const int lane = threadIdx.x%%%d, tx = threadIdx.x/%[1]d%%%[2]d, ty = threadIdx.x/%[3]d;", warp, across, warp*across)
 	} else {
 		p.printf("const int tx = threadIdx.x%%%[1]d, ty = threadIdx.x/%[1]d;", across)
 	}
-	row0, column0 := p.scope.Take("row0"), p.scope.Take("column0")
-	p.printf("const int %s = blockIdx.y*%d, %s = blockIdx.x*%d;", row0, t.rows, column0, t.columns)
+	p.printf("const int %s = blockIdx.y*%d, %s = blockIdx.x*%d;", rows.start, t.rows, columns.start, t.columns)
 	p.decode(c.batch, batch)
 	sum := p.scope.Take(p.variable(c.reduce.Var))
 	if t.tensor {
@@ -229,21 +232,36 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 	} else {
 		p.printf("float %s[%d][%d] = {};", sum, t.rowsEach, t.columnsEach)
 	}
-	first, end := p.scope.Take("first"), to
+	first, end, stage := p.scope.Take("first"), to, p.scope.Take("stage")
 	if from != "0" {
+		begin := p.scope.Take("begin")
 		end = p.scope.Take("end")
-		p.printf("const int %s = %s;", end, to)
+		p.printf("const int %s = %s, %s = %s;", begin, from, end, to)
+		from = begin
 	}
-	p.printf("for (int %[1]s = %[2]s; %[1]s < %[3]s; %[1]s += %[4]d) {", first, from, end, t.depth)
-	p.loadTile(c, c.a, c.rows, rowTile, "row", row0, first, end, t.rows, t.depth, threads)
-	p.loadTile(c, c.b, c.columns, columnTile, "column", column0, first, end, t.columns, t.depth, threads)
-	p.printf("__syncthreads();")
+	// Loads run one tile ahead of the products, so that they are under way while
+	// the block multiplies.
+	p.printf("int %s = 0; // the tile that is filled next; the other one is multiplied", stage)
+	p.printf("for (int %[1]s = %[2]s; %[1]s < %[3]s + %[4]d; %[1]s += %[4]d) {", first, from, end, t.depth)
+	p.printf("float %s[%d], %s[%d];", rows.next, rows.each, columns.next, columns.each)
+	p.printf("if (%s < %s) {", first, end)
+	p.load(rows, first, end)
+	p.load(columns, first, end)
+	p.printf("}")
+	p.printf("if (%s > %s) {", first, from)
+	other := "[" + stage + " ^ 1]"
 	if t.tensor {
-		p.multiplyFragments(t, sum, rowTile, columnTile)
+		p.multiplyFragments(t, sum, rows.tile+other, columns.tile+other)
 	} else {
-		p.multiplySquares(t, sum, rowTile, columnTile)
+		p.multiplySquares(t, sum, rows.tile+other, columns.tile+other)
 	}
+	p.printf("}")
+	p.printf("if (%s < %s) {", first, end)
+	p.keep(rows, stage)
+	p.keep(columns, stage)
+	p.printf("}")
 	p.printf("__syncthreads();")
+	p.printf("%s ^= 1;", stage)
 	p.printf("}")
 	return sum
 }
@@ -280,36 +298,75 @@ func place(thread, i string, each, size int) string {
 	return fmt.Sprintf("%s/4*%d + %s*4 + %s%%4", i, size*4/each, thread, i)
 }
 
-// loadTile prints how a block copies a tile of an operand to shared memory, the
-// threads along that direction in which neighbours lie side by side.
-func (p *printer) loadTile(c *contraction, o operand, axes []*loop.Var, to, word, start, first, end string, size, depth, threads int) {
+// tileSide is what a block loads of one operand in each step.
+type tileSide struct {
+	operand
+	axes        []*loop.Var // of the side
+	inner       []*loop.Var
+	word        string // "row" or "column"
+	tile        string // the array in shared memory
+	next        string // a thread's elements of the next tile
+	start       string // the first row or column
+	each        int    // elements that a thread loads
+	threads     int
+	place, term string // of element e in the tile
+}
+
+// tileSide names what the block needs for one operand. The threads load along
+// that direction in which neighbours lie side by side.
+func (p *printer) tileSide(c *contraction, o operand, axes []*loop.Var, word string, size int, t tile) tileSide {
+	s := tileSide{
+		operand: o, axes: axes, inner: c.inner, word: word, each: size * t.depth / t.threads(), threads: t.threads(),
+		tile: p.scope.Take(word + "Tile"), next: p.scope.Take(word + "Next"), start: p.scope.Take(word + "0"),
+		place: fmt.Sprintf("e%%%d", size), term: fmt.Sprintf("e/%d", size),
+	}
+	if p.innerIsNearer(o, axes, c.inner) {
+		s.place, s.term = fmt.Sprintf("e/%d", t.depth), fmt.Sprintf("e%%%d", t.depth)
+	}
+	return s
+}
+
+// load prints how the threads load the tile that begins with a term.
+func (p *printer) load(s tileSide, first, end string) {
 	outer := p.scope
 	p.scope = outer.Child()
-	e, k := p.scope.Take("e"), p.scope.Take("term")
-	along, across := fmt.Sprintf("%s%%%d", e, size), fmt.Sprintf("%s/%d", e, size)
-	if p.innerIsNearer(o, axes, c.inner) {
-		along, across = fmt.Sprintf("%s/%d", e, depth), fmt.Sprintf("%s%%%d", e, depth)
-	}
-	p.printf("#pragma unroll")
-	p.printf("for (int %[1]s = threadIdx.x; %[1]s < %[2]d; %[1]s += %[3]d) {", e, size*depth, threads)
-	p.printf("const int %s = %s + %s, %s = %s + %s;", word, start, along, k, first, across)
-	p.printf("float value = 0.0f;")
-	p.printf("if (%s < %d && %s < %s) {", word, points(axes), k, end)
-	p.decode(axes, word)
-	p.decode(c.inner, k)
-	assign := fmt.Sprintf("value = %s;", p.expr(o.of))
-	if o.cond != nil {
-		assign = fmt.Sprintf("if (%s) %s", p.expr(o.cond), assign)
+	i := p.eachElement(s)
+	p.printf("const int %s = %s + %s, term = %s + %s;", s.word, s.start, s.place, first, s.term)
+	next := fmt.Sprintf("%s[%s]", s.next, i)
+	p.printf("%s = 0.0f;", next)
+	p.printf("if (%s < %d && term < %s) {", s.word, points(s.axes), end)
+	p.decode(s.axes, s.word)
+	p.decode(s.inner, "term")
+	assign := fmt.Sprintf("%s = %s;", next, p.expr(s.of))
+	if s.cond != nil {
+		assign = fmt.Sprintf("if (%s) %s", p.expr(s.cond), assign)
 	}
 	p.printf("%s", assign)
 	p.printf("}")
-	value := "value"
-	if p.precision == tf32Precision {
-		value = p.helper("toTF32") + "(value)"
-	}
-	p.printf("%s[%s][%s] = %s;", to, across, along, value)
 	p.printf("}")
 	p.scope = outer
+}
+
+// keep prints how the threads put what they loaded in shared memory.
+func (p *printer) keep(s tileSide, stage string) {
+	outer := p.scope
+	p.scope = outer.Child()
+	value := fmt.Sprintf("%s[%s]", s.next, p.eachElement(s))
+	if p.precision == tf32Precision {
+		value = p.helper("toTF32") + "(" + value + ")"
+	}
+	p.printf("%s[%s][%s][%s] = %s;", s.tile, stage, s.term, s.place, value)
+	p.printf("}")
+	p.scope = outer
+}
+
+// eachElement opens the loop over the elements that a thread loads.
+func (p *printer) eachElement(s tileSide) (i string) {
+	i = p.scope.Take("i")
+	p.printf("#pragma unroll")
+	p.printf("for (int %[1]s = 0; %[1]s < %[2]d; %[1]s++) {", i, s.each)
+	p.printf("const int e = threadIdx.x + %s*%d;", i, s.threads)
+	return i
 }
 
 // innerIsNearer reports whether an operand's elements lie closer together along

@@ -20,7 +20,7 @@ func (e *emitter) hoist(loops []*loop.Var) {
 			case loop.Ref:
 				_, isAxis := e.at[y.Var]
 				_, isScalar := e.hoistedVar(y.Var)
-				ok = ok && (isAxis || isScalar)
+				ok = ok && (isAxis && e.size[y.Var] <= 1 || isScalar) // the points of a tile differ
 			case loop.Get:
 				ok = ok && !e.written[y.Value]
 			}

@@ -47,49 +47,67 @@ trainEncode1IpEncode1OutSums(float* __restrict__ partial,
     const float* __restrict__ encode1IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*112 + 112, 784);
-    for (int first = split*112; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = flat[i*784 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (column < 1000 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = encode1IpWeight[j*784 + k];
-            }
-            columnTile[e%16][e/16] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = flat[i2*784 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 1000 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode1IpWeight[j*784 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -151,49 +169,67 @@ trainEncode2IpEncode2OutSums(float* __restrict__ partial,
     const float* __restrict__ encode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 1000);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = encode1Out[i*1000 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 500 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = encode2IpWeight[j*1000 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 1000);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode1Out[i2*1000 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode2IpWeight[j*1000 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -255,49 +291,67 @@ trainEncode3IpEncode3OutSums(float* __restrict__ partial,
     const float* __restrict__ encode3IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 500);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = encode2Out[i*500 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 250 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = encode3IpWeight[j*500 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode2Out[i2*500 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 250 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode3IpWeight[j*500 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -358,49 +412,67 @@ trainCodeSums(float* __restrict__ partial,
     const float* __restrict__ codeWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 250);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = encode3Out[i*250 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 30 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = codeWeight[j*250 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 250);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode3Out[i2*250 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 30 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = codeWeight[j*250 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -455,62 +527,80 @@ trainCode(float* __restrict__ code,
 //   code                     f32[100,30]
 //   decode3.ip.weight        f32[250,30]
 //   decode3.ip.bias          f32[250]
-//   product of 100 rows, 250 columns and 30 terms: a tile of 32x32 for each of 8x4x1 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 100 rows, 250 columns and 30 terms: a tile of 64x64 for each of 4x2x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainDecode3IpDecode3Out(float* __restrict__ decode3Out,
     const float* __restrict__ code,
     const float* __restrict__ decode3IpWeight,
     const float* __restrict__ decode3IpBias)
 {
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 30; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 100 && term < 30) {
-                const int i = row;
-                const int k = term;
-                value = code[i*30 + k];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (column < 250 && term < 30) {
-                const int j = column;
-                const int k = term;
-                value = decode3IpWeight[j*30 + k];
-            }
-            columnTile[e%32][e/32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 30 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 30) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < 30) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = code[i2*30 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 250 && term < 30) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode3IpWeight[j*30 + k];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 30) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 250) {
                 const int i2 = row;
                 const int j2 = column;
@@ -539,49 +629,67 @@ trainDecode2IpDecode2OutSums(float* __restrict__ partial,
     const float* __restrict__ decode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 250);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = decode3Out[i*250 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 500 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = decode2IpWeight[j*250 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 250);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode3Out[i2*250 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode2IpWeight[j*250 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -643,49 +751,67 @@ trainDecode1IpDecode1OutSums(float* __restrict__ partial,
     const float* __restrict__ decode1IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 500);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = decode2Out[i*500 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 1000 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = decode1IpWeight[j*500 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode2Out[i2*500 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 1000 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode1IpWeight[j*500 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -752,49 +878,67 @@ trainImageDSums(float* __restrict__ partial,
     const float* __restrict__ imageWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*128 + 128, 1000);
-    for (int first = split*128; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = decode1Out[i*1000 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (column < 784 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = imageWeight[j*1000 + k];
-            }
-            columnTile[e%16][e/16] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*128, end = smaller(split*128 + 128, 1000);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode1Out[i2*1000 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 784 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = imageWeight[j*1000 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -965,49 +1109,67 @@ trainDecode1IpDSums(float* __restrict__ partial,
     const float* __restrict__ imageWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*112 + 112, 784);
-    for (int first = split*112; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = imageD[i*784 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 1000 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = imageWeight[k*1000 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = imageD[i2*784 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 1000 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = imageWeight[k*1000 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1074,48 +1236,66 @@ trainImageWeightNext(float* imageWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* imageWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 784 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = imageD[k*784 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 1000 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = decode1Out[k*1000 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 784 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = imageD[k*784 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 1000 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode1Out[k*1000 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1191,49 +1371,67 @@ trainDecode2IpDSums(float* __restrict__ partial,
     const float* __restrict__ decode1IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 1000);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = decode1IpD[i*1000 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 500 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = decode1IpWeight[k*500 + j];
-            }
-            columnTile[e/128][e%128] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 1000);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode1IpD[i2*1000 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode1IpWeight[k*500 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1300,48 +1498,66 @@ trainDecode1IpWeightNext(float* decode1IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* decode1IpWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 1000 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = decode1IpD[k*1000 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 500 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = decode2Out[k*500 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 1000 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode1IpD[k*1000 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode2Out[k*500 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1418,49 +1634,67 @@ trainDecode3IpDSums(float* __restrict__ partial,
     const float* __restrict__ decode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 500);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = decode2IpD[i*500 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 250 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = decode2IpWeight[k*250 + j];
-            }
-            columnTile[e/128][e%128] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode2IpD[i2*500 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 250 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode2IpWeight[k*250 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1527,48 +1761,66 @@ trainDecode2IpWeightNext(float* decode2IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* decode2IpWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 500 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = decode2IpD[k*500 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 250 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = decode3Out[k*250 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 500 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode2IpD[k*500 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 250 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode3Out[k*250 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1644,49 +1896,67 @@ trainCodeDSums(float* __restrict__ partial,
     const float* __restrict__ decode3IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 250);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = decode3IpD[i*250 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 30 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = decode3IpWeight[k*30 + j];
-            }
-            columnTile[e/128][e%128] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 250);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode3IpD[i2*250 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 30 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = decode3IpWeight[k*30 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1749,48 +2019,66 @@ trainDecode3IpWeightNext(float* decode3IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* decode3IpWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 250 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = decode3IpD[k*250 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 30 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = code[k*30 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 250 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode3IpD[k*250 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 30 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = code[k*30 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1861,62 +2149,80 @@ trainCodeBiasNext(float* codeBiasMomentumNext,
 //   code.d                   f32[100,30]
 //   code.weight              f32[30,250]
 //   encode3.out              f32[100,250]
-//   product of 100 rows, 250 columns and 30 terms: a tile of 32x32 for each of 8x4x1 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 100 rows, 250 columns and 30 terms: a tile of 64x64 for each of 4x2x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainEncode3IpD(float* __restrict__ encode3IpD,
     const float* __restrict__ codeD,
     const float* __restrict__ codeWeight,
     const float* __restrict__ encode3Out)
 {
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 30; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 100 && term < 30) {
-                const int i = row;
-                const int k = term;
-                value = codeD[i*30 + k];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 250 && term < 30) {
-                const int j = column;
-                const int k = term;
-                value = codeWeight[k*250 + j];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 30 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 30) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < 30) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = codeD[i2*30 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 250 && term < 30) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = codeWeight[k*250 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 30) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 250) {
                 const int i2 = row;
                 const int j2 = column;
@@ -1952,48 +2258,66 @@ trainCodeWeightNext(float* codeWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* codeWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 30 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = codeD[k*30 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 250 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = encode3Out[k*250 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 30 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = codeD[k*30 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 250 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode3Out[k*250 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -2028,49 +2352,67 @@ trainEncode2IpDSums(float* __restrict__ partial,
     const float* __restrict__ encode3IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 250);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = encode3IpD[i*250 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 500 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = encode3IpWeight[k*500 + j];
-            }
-            columnTile[e/128][e%128] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 250);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode3IpD[i2*250 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode3IpWeight[k*500 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -2137,48 +2479,66 @@ trainEncode3IpWeightNext(float* encode3IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* encode3IpWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 250 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = encode3IpD[k*250 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 500 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = encode2Out[k*500 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 250 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode3IpD[k*250 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode2Out[k*500 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -2213,49 +2573,67 @@ trainEncode1IpDSums(float* __restrict__ partial,
     const float* __restrict__ encode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 500);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = encode2IpD[i*500 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 1000 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = encode2IpWeight[k*1000 + j];
-            }
-            columnTile[e/128][e%128] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode2IpD[i2*500 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 1000 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode2IpWeight[k*1000 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -2322,48 +2700,66 @@ trainEncode2IpWeightNext(float* encode2IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* encode2IpWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 500 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = encode2IpD[k*500 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 1000 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = encode1Out[k*1000 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 500 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode2IpD[k*500 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 1000 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = encode1Out[k*1000 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -2408,48 +2804,66 @@ trainEncode1IpWeightNext(float* encode1IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* encode1IpWeight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 1000 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = encode1IpD[k*1000 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 784 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = flat[k*784 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 1000 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = encode1IpD[k*1000 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 784 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = flat[k*784 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -2491,49 +2905,67 @@ testImageCrossEntropyPixelsSquaredErrorSums(float* __restrict__ partial,
     const float* __restrict__ imageWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*128 + 128, 1000);
-    for (int first = split*128; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = decode1Out[i*1000 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (column < 784 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = imageWeight[j*1000 + k];
-            }
-            columnTile[e%16][e/16] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*128, end = smaller(split*128 + 128, 1000);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = decode1Out[i2*1000 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 784 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = imageWeight[j*1000 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {

@@ -50,48 +50,66 @@ trainConv1(float* __restrict__ conv1,
     const float* __restrict__ conv1Weight,
     const float* __restrict__ conv1Bias)
 {
-    __shared__ __align__(16) float rowTile[16][36], columnTile[16][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
     const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    for (int first = 0; first < 75; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 32 && term < 75) {
-                const int k = row;
-                const int c = term/25, r = term/5%5, s = term%5;
-                value = conv1Weight[k*75 + c*25 + r*5 + s];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 75 + 16; first += 16) {
+        float rowNext[2], columnNext[8];
+        if (first < 75) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 32 && term < 75) {
+                    const int k = row;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    rowNext[i] = conv1Weight[k*75 + c*25 + r*5 + s];
+                }
             }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 2048; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 102400 && term < 75) {
-                const int n = column/1024, y = column/32%32, x = column%32;
-                const int c = term/25, r = term/5%5, s = term%5;
-                if (0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32)) value = data[n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2)];
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 102400 && term < 75) {
+                    const int n = column/1024, y = column/32%32, x = column%32;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    if (0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32)) columnNext[i] = data[n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2)];
+                }
             }
-            columnTile[e/128][e%128] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
+        if (first > 0) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 75) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -137,8 +155,8 @@ trainPool1Relu1(float* __restrict__ relu1,
         if (0 <= y*2 + r && y*2 + r < 32) {
             for (int s = 0; s < 3; s++) {
                 if (0 <= x*2 + s && x*2 + s < 32) {
-                    if (const float term = conv1[i2*1024 + y*64 + x*2 + r*32 + s]; term > largest) {
-                        largest = term;
+                    if (const float term2 = conv1[i2*1024 + y*64 + x*2 + r*32 + s]; term2 > largest) {
+                        largest = term2;
                         place = (y*2 + r)*32 + (x*2 + s);
                     }
                 }
@@ -160,63 +178,81 @@ trainPool1Relu1(float* __restrict__ relu1,
 //
 //   relu1                    f32[100,32,16,16]
 //   conv2.weight             f32[32,32,5,5]
-//   product of 32 rows, 25600 columns and 800 terms, 2 parts of 416 terms: a tile of 32x32 for each of 800x1x2 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 32 rows, 25600 columns and 800 terms, 2 parts of 400 terms: a tile of 32x128 for each of 200x1x2 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainConv2Relu2Sums(float* __restrict__ partial,
     const float* __restrict__ relu1,
     const float* __restrict__ conv2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
+    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    const int end = smaller(split*416 + 416, 800);
-    for (int first = split*416; first < end; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 32 && term < end) {
-                const int k = row;
-                const int c = term/25, r = term/5%5, s = term%5;
-                value = conv2Weight[k*800 + c*25 + r*5 + s];
+    const int begin = split*400, end = smaller(split*400 + 400, 800);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[2], columnNext[8];
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 32 && term < end) {
+                    const int k = row;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    rowNext[i] = conv2Weight[k*800 + c*25 + r*5 + s];
+                }
             }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 25600 && term < end) {
-                const int n = column/256, y = column/16%16, x = column%16;
-                const int c = term/25, r = term/5%5, s = term%5;
-                if (0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16)) value = relu1[n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2)];
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 25600 && term < end) {
+                    const int n = column/256, y = column/16%16, x = column%16;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    if (0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16)) columnNext[i] = relu1[n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2)];
+                }
             }
-            columnTile[e/32][e%32] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
+        if (first > begin) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*128 + tx*4 + j;
             if (row < 32 && column < 25600) {
                 partial[(blockIdx.z*32 + row)*25600 + column] = sum[i][j];
             }
@@ -302,49 +338,67 @@ trainConv3Relu3Sums(float* __restrict__ partial,
     const float* __restrict__ conv3Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*208 + 208, 800);
-    for (int first = split*208; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 64 && term < end) {
-                const int k = row;
-                const int c = term/25, r = term/5%5, s = term%5;
-                value = conv3Weight[k*800 + c*25 + r*5 + s];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 6400 && term < end) {
-                const int n = column/64, y = column/8%8, x = column%8;
-                const int c = term/25, r = term/5%5, s = term%5;
-                if (0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8)) value = pool2[n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2)];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*208, end = smaller(split*208 + 208, 800);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 64 && term < end) {
+                    const int k = row;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    rowNext[i] = conv3Weight[k*800 + c*25 + r*5 + s];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 6400 && term < end) {
+                    const int n = column/64, y = column/8%8, x = column%8;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    if (0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8)) columnNext[i] = pool2[n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2)];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -436,49 +490,67 @@ trainIp1Sums(float* __restrict__ partial,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*32 + 32, 1024);
-    for (int first = split*32; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = ip1Reshape[i*1024 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 64 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = ip1Weight[j*1024 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*32, end = smaller(split*32 + 32, 1024);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1Reshape[i2*1024 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 64 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1Weight[j*1024 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -532,62 +604,80 @@ trainIp1(float* __restrict__ ip1,
 //   ip1                      f32[100,64]
 //   ip2.weight               f32[10,64]
 //   ip2.bias                 f32[10]
-//   product of 100 rows, 10 columns and 64 terms: a tile of 32x32 for each of 1x4x1 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 100 rows, 10 columns and 64 terms: a tile of 64x64 for each of 1x2x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainIp2(float* __restrict__ ip2,
     const float* __restrict__ ip1,
     const float* __restrict__ ip2Weight,
     const float* __restrict__ ip2Bias)
 {
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 64; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 100 && term < 64) {
-                const int i = row;
-                const int k = term;
-                value = ip1[i*64 + k];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (column < 10 && term < 64) {
-                const int j = column;
-                const int k = term;
-                value = ip2Weight[j*64 + k];
-            }
-            columnTile[e%32][e/32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 64 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 64) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < 64) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1[i2*64 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 10 && term < 64) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip2Weight[j*64 + k];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 64) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 10) {
                 const int i2 = row;
                 const int j2 = column;
@@ -735,48 +825,66 @@ trainIp1D(float* __restrict__ ip1D,
     const float* __restrict__ ip2D,
     const float* __restrict__ ip2Weight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 10; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 100 && term < 10) {
-                const int i = row;
-                const int k = term;
-                value = ip2D[i*10 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 64 && term < 10) {
-                const int j = column;
-                const int k = term;
-                value = ip2Weight[k*64 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 10 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 10) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < 10) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip2D[i2*10 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 64 && term < 10) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip2Weight[k*64 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 10) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -818,48 +926,66 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* ip2Weight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 10 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = ip2D[k*10 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 64 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = ip1[k*64 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 10 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip2D[k*10 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 64 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1[k*64 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -927,61 +1053,79 @@ trainIp1BiasNext(float* ip1BiasMomentumNext,
 //   ip1.reshape.d            f32[100,1024]
 //   ip1.d                    f32[100,64]
 //   ip1.weight               f32[64,1024]
-//   product of 100 rows, 1024 columns and 64 terms: a tile of 32x32 for each of 32x4x1 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 100 rows, 1024 columns and 64 terms: a tile of 64x64 for each of 16x2x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainIp1ReshapeD(float* __restrict__ ip1ReshapeD,
     const float* __restrict__ ip1D,
     const float* __restrict__ ip1Weight)
 {
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 64; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 100 && term < 64) {
-                const int i = row;
-                const int k = term;
-                value = ip1D[i*64 + k];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 1024 && term < 64) {
-                const int j = column;
-                const int k = term;
-                value = ip1Weight[k*1024 + j];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 64 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 64) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < 64) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1D[i2*64 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 1024 && term < 64) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1Weight[k*1024 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 64) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 1024) {
                 const int i2 = row;
                 const int j2 = column;
@@ -1016,48 +1160,66 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* ip1Weight)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 100; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 64 && term < 100) {
-                const int i = row;
-                const int k = term;
-                value = ip1D[k*64 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 1024 && term < 100) {
-                const int j = column;
-                const int k = term;
-                value = ip1Reshape[k*1024 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 100 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 100) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 64 && term < 100) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1D[k*64 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 1024 && term < 100) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1Reshape[k*1024 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 100) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1170,49 +1332,67 @@ trainPool2DSums(float* __restrict__ partial,
     const float* __restrict__ conv3Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][36], columnTile[16][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
     const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    const int end = smaller(split*208 + 208, 1600);
-    for (int first = split*208; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (row < 32 && term < end) {
-                const int c = row;
-                const int r = term/320, s = term/64%5, k = term%64;
-                value = conv3Weight[k*800 + c*25 + r*5 + s];
+    const int begin = split*208, end = smaller(split*208 + 208, 1600);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[2], columnNext[8];
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%32, term = first + e/32;
+                rowNext[i] = 0.0f;
+                if (row < 32 && term < end) {
+                    const int c = row;
+                    const int r = term/320, s = term/64%5, k = term%64;
+                    rowNext[i] = conv3Weight[k*800 + c*25 + r*5 + s];
+                }
             }
-            rowTile[e/32][e%32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 2048; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 6400 && term < end) {
-                const int n = column/64, y = column/8%8, x = column%8;
-                const int r = term/320, s = term/64%5, k = term%64;
-                if (0 <= y + 2 - r && y + 2 - r < 8 && (0 <= x + 2 - s && x + 2 - s < 8)) value = conv3D[n*4096 + k*64 + (y + 2 - r)*8 + (x + 2 - s)];
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 6400 && term < end) {
+                    const int n = column/64, y = column/8%8, x = column%8;
+                    const int r = term/320, s = term/64%5, k = term%64;
+                    if (0 <= y + 2 - r && y + 2 - r < 8 && (0 <= x + 2 - s && x + 2 - s < 8)) columnNext[i] = conv3D[n*4096 + k*64 + (y + 2 - r)*8 + (x + 2 - s)];
+                }
             }
-            columnTile[e/128][e%128] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
+        if (first > begin) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/32][e%32] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1260,60 +1440,78 @@ trainPool2D(float* __restrict__ pool2D,
 //
 //   pool2                    f32[100,32,8,8]
 //   conv3.d                  f32[100,64,8,8]
-//   product of 64 rows, 800 columns and 6400 terms, 29 parts of 224 terms: a tile of 32x32 for each of 25x2x29 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 64 rows, 800 columns and 6400 terms, 31 parts of 208 terms: a tile of 64x32 for each of 25x1x31 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainConv3WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ pool2,
     const float* __restrict__ conv3D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][36];
     const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int end = smaller(split*224 + 224, 6400);
-    for (int first = split*224; first < end; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 64 && term < end) {
-                const int k = row;
-                const int n = term/64, y = term/8%8, x = term%8;
-                value = conv3D[n*4096 + k*64 + y*8 + x];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 800 && term < end) {
-                const int c = column/25, r = column/5%5, s = column%5;
-                const int n = term/64, y = term/8%8, x = term%8;
-                if (0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8)) value = pool2[n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2)];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
+    const int begin = split*208, end = smaller(split*208 + 208, 6400);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[8], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*128;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 64 && term < end) {
+                    const int k = row;
+                    const int n = term/64, y = term/8%8, x = term%8;
+                    rowNext[i] = conv3D[n*4096 + k*64 + y*8 + x];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*128;
+                const int column = column0 + e%32, term = first + e/32;
+                columnNext[i] = 0.0f;
+                if (column < 800 && term < end) {
+                    const int c = column/25, r = column/5%5, s = column%5;
+                    const int n = term/64, y = term/8%8, x = term%8;
+                    if (0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8)) columnNext[i] = pool2[n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2)];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*128;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*128;
+                columnTile[stage][e/32][e%32] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*32 + tx*4 + j;
@@ -1337,7 +1535,7 @@ trainConv3WeightNextSums(float* __restrict__ partial,
 //   conv3.weight.momentum    f32[64,32,5,5]
 //   solver.rate              f32[]
 //   conv3.weight             f32[64,32,5,5]
-//   one thread for each of 51200 sums of 29 parts: 400 blocks of 128
+//   one thread for each of 51200 sums of 31 parts: 400 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv3WeightNext(float* conv3WeightMomentumNext,
     float* conv3WeightNext,
@@ -1352,7 +1550,7 @@ trainConv3WeightNext(float* conv3WeightMomentumNext,
     const int k = row;
     const int c = column/25, r = column/5%5, s = column%5;
     float sum = 0.0f;
-    for (int split = 0; split < 29; split++) {
+    for (int split = 0; split < 31; split++) {
         sum += partial[((split)*64 + row)*800 + column];
     }
     const float conv3WeightMomentumNext2 = 0.9f*conv3WeightMomentum[k*800 + c*25 + r*5 + s] + solverRate[0]*(sum + 0.004f*conv3Weight[k*800 + c*25 + r*5 + s]);
@@ -1448,63 +1646,81 @@ trainConv2BiasNext(float* conv2BiasMomentumNext,
 //
 //   conv2.d                  f32[100,32,16,16]
 //   conv2.weight             f32[32,32,5,5]
-//   product of 32 rows, 25600 columns and 800 terms, 2 parts of 416 terms: a tile of 32x32 for each of 800x1x2 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 32 rows, 25600 columns and 800 terms, 2 parts of 400 terms: a tile of 32x128 for each of 200x1x2 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainPool1DSums(float* __restrict__ partial,
     const float* __restrict__ conv2D,
     const float* __restrict__ conv2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
+    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    const int end = smaller(split*416 + 416, 800);
-    for (int first = split*416; first < end; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (row < 32 && term < end) {
-                const int c = row;
-                const int r = term/160, s = term/32%5, k = term%32;
-                value = conv2Weight[k*800 + c*25 + r*5 + s];
+    const int begin = split*400, end = smaller(split*400 + 400, 800);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[2], columnNext[8];
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%32, term = first + e/32;
+                rowNext[i] = 0.0f;
+                if (row < 32 && term < end) {
+                    const int c = row;
+                    const int r = term/160, s = term/32%5, k = term%32;
+                    rowNext[i] = conv2Weight[k*800 + c*25 + r*5 + s];
+                }
             }
-            rowTile[e/32][e%32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 25600 && term < end) {
-                const int n = column/256, y = column/16%16, x = column%16;
-                const int r = term/160, s = term/32%5, k = term%32;
-                if (0 <= y + 2 - r && y + 2 - r < 16 && (0 <= x + 2 - s && x + 2 - s < 16)) value = conv2D[n*8192 + k*256 + (y + 2 - r)*16 + (x + 2 - s)];
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 25600 && term < end) {
+                    const int n = column/256, y = column/16%16, x = column%16;
+                    const int r = term/160, s = term/32%5, k = term%32;
+                    if (0 <= y + 2 - r && y + 2 - r < 16 && (0 <= x + 2 - s && x + 2 - s < 16)) columnNext[i] = conv2D[n*8192 + k*256 + (y + 2 - r)*16 + (x + 2 - s)];
+                }
             }
-            columnTile[e/32][e%32] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
+        if (first > begin) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/32][e%32] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*128 + tx*4 + j;
             if (row < 32 && column < 25600) {
                 partial[(blockIdx.z*32 + row)*25600 + column] = sum[i][j];
             }
@@ -1549,56 +1765,74 @@ trainPool1D(float* __restrict__ pool1D,
 //
 //   relu1                    f32[100,32,16,16]
 //   conv2.d                  f32[100,32,16,16]
-//   product of 32 rows, 800 columns and 25600 terms, 62 parts of 416 terms: a tile of 32x32 for each of 25x1x62 blocks of 64 threads
+//   product of 32 rows, 800 columns and 25600 terms, 64 parts of 400 terms: a tile of 32x32 for each of 25x1x64 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64)
 trainConv2WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ relu1,
     const float* __restrict__ conv2D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
     const int tx = threadIdx.x%8, ty = threadIdx.x/8;
     const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int end = smaller(split*416 + 416, 25600);
-    for (int first = split*416; first < end; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 32 && term < end) {
-                const int k = row;
-                const int n = term/256, y = term/16%16, x = term%16;
-                value = conv2D[n*8192 + k*256 + y*16 + x];
+    const int begin = split*400, end = smaller(split*400 + 400, 25600);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[8], columnNext[8];
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*64;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 32 && term < end) {
+                    const int k = row;
+                    const int n = term/256, y = term/16%16, x = term%16;
+                    rowNext[i] = conv2D[n*8192 + k*256 + y*16 + x];
+                }
             }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 800 && term < end) {
-                const int c = column/25, r = column/5%5, s = column%5;
-                const int n = term/256, y = term/16%16, x = term%16;
-                if (0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16)) value = relu1[n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2)];
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*64;
+                const int column = column0 + e%32, term = first + e/32;
+                columnNext[i] = 0.0f;
+                if (column < 800 && term < end) {
+                    const int c = column/25, r = column/5%5, s = column%5;
+                    const int n = term/256, y = term/16%16, x = term%16;
+                    if (0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16)) columnNext[i] = relu1[n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2)];
+                }
             }
-            columnTile[e/32][e%32] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
+        if (first > begin) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*64;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int e = threadIdx.x + i*64;
+                columnTile[stage][e/32][e%32] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1626,7 +1860,7 @@ trainConv2WeightNextSums(float* __restrict__ partial,
 //   conv2.weight.momentum    f32[32,32,5,5]
 //   solver.rate              f32[]
 //   conv2.weight             f32[32,32,5,5]
-//   one thread for each of 25600 sums of 62 parts: 200 blocks of 128
+//   one thread for each of 25600 sums of 64 parts: 200 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv2WeightNext(float* conv2WeightMomentumNext,
     float* conv2WeightNext,
@@ -1641,7 +1875,7 @@ trainConv2WeightNext(float* conv2WeightMomentumNext,
     const int k = row;
     const int c = column/25, r = column/5%5, s = column%5;
     float sum = 0.0f;
-    for (int split = 0; split < 62; split++) {
+    for (int split = 0; split < 64; split++) {
         sum += partial[((split)*32 + row)*800 + column];
     }
     const float conv2WeightMomentumNext2 = 0.9f*conv2WeightMomentum[k*800 + c*25 + r*5 + s] + solverRate[0]*(sum + 0.004f*conv2Weight[k*800 + c*25 + r*5 + s]);
@@ -1696,63 +1930,81 @@ trainConv1D(float* __restrict__ conv1D,
 //
 //   data                     f32[100,3,32,32]
 //   conv1.d                  f32[100,32,32,32]
-//   product of 32 rows, 75 columns and 102400 terms, 64 parts of 1600 terms: a tile of 32x32 for each of 3x1x64 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 32 rows, 75 columns and 102400 terms, 64 parts of 1600 terms: a tile of 64x64 for each of 2x1x64 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainConv1WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ data,
     const float* __restrict__ conv1D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*1600 + 1600, 102400);
-    for (int first = split*1600; first < end; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 32 && term < end) {
-                const int k = row;
-                const int n = term/1024, y = term/32%32, x = term%32;
-                value = conv1D[n*32768 + k*1024 + y*32 + x];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 75 && term < end) {
-                const int c = column/25, r = column/5%5, s = column%5;
-                const int n = term/1024, y = term/32%32, x = term%32;
-                if (0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32)) value = data[n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2)];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*1600, end = smaller(split*1600 + 1600, 102400);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 32 && term < end) {
+                    const int k = row;
+                    const int n = term/1024, y = term/32%32, x = term%32;
+                    rowNext[i] = conv1D[n*32768 + k*1024 + y*32 + x];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 75 && term < end) {
+                    const int c = column/25, r = column/5%5, s = column%5;
+                    const int n = term/1024, y = term/32%32, x = term%32;
+                    if (0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32)) columnNext[i] = data[n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2)];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 32 && column < 75) {
                 partial[(blockIdx.z*32 + row)*75 + column] = sum[i][j];
             }

@@ -42,62 +42,80 @@ __device__ __forceinline__ float blockSum(float x)
 //   data                     f32[64,1,28,28]
 //   conv1.weight             f32[20,1,5,5]
 //   conv1.bias               f32[20]
-//   product of 20 rows, 36864 columns and 25 terms: a tile of 32x32 for each of 1152x1x1 blocks of 64 threads
+//   product of 20 rows, 36864 columns and 25 terms: a tile of 8x128 for each of 288x3x1 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64)
 trainConv1(float* __restrict__ conv1,
     const float* __restrict__ data,
     const float* __restrict__ conv1Weight,
     const float* __restrict__ conv1Bias)
 {
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
+    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
+    const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    for (int first = 0; first < 25; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 20 && term < 25) {
-                const int k = row;
-                const int r = term/5, s = term%5;
-                value = conv1Weight[k*25 + r*5 + s];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 25 + 16; first += 16) {
+        float rowNext[2], columnNext[32];
+        if (first < 25) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 20 && term < 25) {
+                    const int k = row;
+                    const int r = term/5, s = term%5;
+                    rowNext[i] = conv1Weight[k*25 + r*5 + s];
+                }
             }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 36864 && term < 25) {
-                const int n = column/576, y = column/24%24, x = column%24;
-                const int r = term/5, s = term%5;
-                value = data[n*784 + (y + r)*28 + (x + s)];
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 36864 && term < 25) {
+                    const int n = column/576, y = column/24%24, x = column%24;
+                    const int r = term/5, s = term%5;
+                    columnNext[i] = data[n*784 + (y + r)*28 + (x + s)];
+                }
             }
-            columnTile[e/32][e%32] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
+        if (first > 0) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 25) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*8 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*128 + tx*4 + j;
             if (row < 20 && column < 36864) {
                 const int k = row;
                 const int n = column/576, y = column/24%24, x = column%24;
@@ -133,8 +151,8 @@ trainPool1(float* __restrict__ pool1,
     int place = 0;
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
-            if (const float term = conv1[i2*576 + y*48 + x*2 + r*24 + s]; term > largest) {
-                largest = term;
+            if (const float term2 = conv1[i2*576 + y*48 + x*2 + r*24 + s]; term2 > largest) {
+                largest = term2;
                 place = (y*2 + r)*24 + (x*2 + s);
             }
         }
@@ -158,49 +176,67 @@ trainConv2Sums(float* __restrict__ partial,
     const float* __restrict__ conv2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*128 + 128, 500);
-    for (int first = split*128; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 50 && term < end) {
-                const int k = row;
-                const int c = term/25, r = term/5%5, s = term%5;
-                value = conv2Weight[k*500 + c*25 + r*5 + s];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 4096 && term < end) {
-                const int n = column/64, y = column/8%8, x = column%8;
-                const int c = term/25, r = term/5%5, s = term%5;
-                value = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*128, end = smaller(split*128 + 128, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 50 && term < end) {
+                    const int k = row;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    rowNext[i] = conv2Weight[k*500 + c*25 + r*5 + s];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 4096 && term < end) {
+                    const int n = column/64, y = column/8%8, x = column%8;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    columnNext[i] = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -267,8 +303,8 @@ trainPool2(float* __restrict__ pool2,
     int place = 0;
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
-            if (const float term = conv2[i2*64 + y*16 + x*2 + r*8 + s]; term > largest) {
-                largest = term;
+            if (const float term2 = conv2[i2*64 + y*16 + x*2 + r*8 + s]; term2 > largest) {
+                largest = term2;
                 place = (y*2 + r)*8 + (x*2 + s);
             }
         }
@@ -293,49 +329,67 @@ trainIp1Relu1Sums(float* __restrict__ partial,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*56 + 56, 800);
-    for (int first = split*56; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 64 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = ip1Reshape[i*800 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 500 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = ip1Weight[j*800 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*56, end = smaller(split*56 + 56, 800);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 64 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1Reshape[i2*800 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1Weight[j*800 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -394,49 +448,67 @@ trainIp2Sums(float* __restrict__ partial,
     const float* __restrict__ ip2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 500);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 64 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = relu1[i*500 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 10 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = ip2Weight[j*500 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 64 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = relu1[i2*500 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 10 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip2Weight[j*500 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -616,48 +688,66 @@ trainIp1D(float* __restrict__ ip1D,
     const float* __restrict__ ip2Weight,
     const float* __restrict__ relu1)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 10; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 64 && term < 10) {
-                const int i = row;
-                const int k = term;
-                value = ip2D[i*10 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 500 && term < 10) {
-                const int j = column;
-                const int k = term;
-                value = ip2Weight[k*500 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 10 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 10) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 64 && term < 10) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip2D[i2*10 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < 10) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip2Weight[k*500 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 10) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -690,8 +780,8 @@ trainIp1D(float* __restrict__ ip1D,
 //   ip2.weight.momentum      f32[10,500]
 //   solver.rate              f32[]
 //   ip2.weight               f32[10,500]
-//   product of 10 rows, 500 columns and 64 terms: a tile of 32x32 for each of 16x1x1 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 10 rows, 500 columns and 64 terms: a tile of 64x64 for each of 8x1x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainIp2WeightNext(float* ip2WeightMomentumNext,
     float* ip2WeightNext,
     const float* __restrict__ ip2D,
@@ -700,55 +790,73 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* ip2Weight)
 {
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 64; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (row < 10 && term < 64) {
-                const int i = row;
-                const int k = term;
-                value = ip2D[k*10 + i];
-            }
-            rowTile[e/32][e%32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 500 && term < 64) {
-                const int j = column;
-                const int k = term;
-                value = relu1[k*500 + j];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 64 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 64) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 10 && term < 64) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip2D[k*10 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < 64) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = relu1[k*500 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 64) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 10 && column < 500) {
                 const int i2 = row;
                 const int j2 = column;
@@ -816,49 +924,67 @@ trainIp1ReshapeDSums(float* __restrict__ partial,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 500);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 64 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = ip1D[i*500 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 800 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = ip1Weight[k*800 + j];
-            }
-            columnTile[e/128][e%128] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 64 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1D[i2*500 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 800 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1Weight[k*800 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -911,8 +1037,8 @@ trainIp1ReshapeD(float* __restrict__ ip1ReshapeD,
 //   ip1.weight.momentum      f32[500,800]
 //   solver.rate              f32[]
 //   ip1.weight               f32[500,800]
-//   product of 500 rows, 800 columns and 64 terms: a tile of 32x32 for each of 25x16x1 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 500 rows, 800 columns and 64 terms: a tile of 64x64 for each of 13x8x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainIp1WeightNext(float* ip1WeightMomentumNext,
     float* ip1WeightNext,
     const float* __restrict__ ip1D,
@@ -921,55 +1047,73 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* ip1Weight)
 {
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 64; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (row < 500 && term < 64) {
-                const int i = row;
-                const int k = term;
-                value = ip1D[k*500 + i];
-            }
-            rowTile[e/32][e%32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 800 && term < 64) {
-                const int j = column;
-                const int k = term;
-                value = ip1Reshape[k*800 + j];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 64 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 64) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 500 && term < 64) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1D[k*500 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 800 && term < 64) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1Reshape[k*800 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 64) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 500 && column < 800) {
                 const int i2 = row;
                 const int j2 = column;
@@ -1067,49 +1211,67 @@ trainPool1DSums(float* __restrict__ partial,
     const float* __restrict__ conv2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][12], columnTile[16][132];
+    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
     const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    const int end = smaller(split*160 + 160, 1250);
-    for (int first = split*160; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 128; e += 64) {
-            const int row = row0 + e%8, term = first + e/8;
-            float value = 0.0f;
-            if (row < 20 && term < end) {
-                const int c = row;
-                const int r = term/250, s = term/50%5, k = term%50;
-                value = conv2Weight[k*500 + c*25 + r*5 + s];
+    const int begin = split*160, end = smaller(split*160 + 160, 1250);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[2], columnNext[32];
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                const int row = row0 + e%8, term = first + e/8;
+                rowNext[i] = 0.0f;
+                if (row < 20 && term < end) {
+                    const int c = row;
+                    const int r = term/250, s = term/50%5, k = term%50;
+                    rowNext[i] = conv2Weight[k*500 + c*25 + r*5 + s];
+                }
             }
-            rowTile[e/8][e%8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 2048; e += 64) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 9216 && term < end) {
-                const int n = column/144, y = column/12%12, x = column%12;
-                const int r = term/250, s = term/50%5, k = term%50;
-                if (0 <= y - r && y - r < 8 && (0 <= x - s && x - s < 8)) value = conv2D[n*3200 + k*64 + (y - r)*8 + (x - s)];
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 9216 && term < end) {
+                    const int n = column/144, y = column/12%12, x = column%12;
+                    const int r = term/250, s = term/50%5, k = term%50;
+                    if (0 <= y - r && y - r < 8 && (0 <= x - s && x - s < 8)) columnNext[i] = conv2D[n*3200 + k*64 + (y - r)*8 + (x - s)];
+                }
             }
-            columnTile[e/128][e%128] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
+        if (first > begin) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                rowTile[stage][e/8][e%8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1157,63 +1319,81 @@ trainPool1D(float* __restrict__ pool1D,
 //
 //   pool1                    f32[64,20,12,12]
 //   conv2.d                  f32[64,50,8,8]
-//   product of 50 rows, 500 columns and 4096 terms, 32 parts of 128 terms: a tile of 32x32 for each of 16x2x32 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 50 rows, 500 columns and 4096 terms, 32 parts of 128 terms: a tile of 64x64 for each of 8x1x32 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainConv2WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ pool1,
     const float* __restrict__ conv2D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*128 + 128, 4096);
-    for (int first = split*128; first < end; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 50 && term < end) {
-                const int k = row;
-                const int n = term/64, y = term/8%8, x = term%8;
-                value = conv2D[n*3200 + k*64 + y*8 + x];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 500 && term < end) {
-                const int c = column/25, r = column/5%5, s = column%5;
-                const int n = term/64, y = term/8%8, x = term%8;
-                value = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*128, end = smaller(split*128 + 128, 4096);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 50 && term < end) {
+                    const int k = row;
+                    const int n = term/64, y = term/8%8, x = term%8;
+                    rowNext[i] = conv2D[n*3200 + k*64 + y*8 + x];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < end) {
+                    const int c = column/25, r = column/5%5, s = column%5;
+                    const int n = term/64, y = term/8%8, x = term%8;
+                    columnNext[i] = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 50 && column < 500) {
                 partial[(blockIdx.z*50 + row)*500 + column] = sum[i][j];
             }
@@ -1298,63 +1478,81 @@ trainConv1D(float* __restrict__ conv1D,
 //
 //   data                     f32[64,1,28,28]
 //   conv1.d                  f32[64,20,24,24]
-//   product of 20 rows, 25 columns and 36864 terms, 64 parts of 576 terms: a tile of 32x32 for each of 1x1x64 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
+//   product of 20 rows, 25 columns and 36864 terms, 64 parts of 576 terms: a tile of 64x64 for each of 1x1x64 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainConv1WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ data,
     const float* __restrict__ conv1D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[32][36], columnTile[32][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*576 + 576, 36864);
-    for (int first = split*576; first < end; first += 32) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int row = row0 + e/32, term = first + e%32;
-            float value = 0.0f;
-            if (row < 20 && term < end) {
-                const int k = row;
-                const int n = term/576, y = term/24%24, x = term%24;
-                value = conv1D[n*11520 + k*576 + y*24 + x];
-            }
-            rowTile[e%32][e/32] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 64) {
-            const int column = column0 + e%32, term = first + e/32;
-            float value = 0.0f;
-            if (column < 25 && term < end) {
-                const int r = column/5, s = column%5;
-                const int n = term/576, y = term/24%24, x = term%24;
-                value = data[n*784 + (y + r)*28 + (x + s)];
-            }
-            columnTile[e/32][e%32] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 32; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*576, end = smaller(split*576 + 576, 36864);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 20 && term < end) {
+                    const int k = row;
+                    const int n = term/576, y = term/24%24, x = term%24;
+                    rowNext[i] = conv1D[n*11520 + k*576 + y*24 + x];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 25 && term < end) {
+                    const int r = column/5, s = column%5;
+                    const int n = term/576, y = term/24%24, x = term%24;
+                    columnNext[i] = data[n*784 + (y + r)*28 + (x + s)];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
+        const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 20 && column < 25) {
                 partial[(blockIdx.z*20 + row)*25 + column] = sum[i][j];
             }
@@ -1457,48 +1655,66 @@ testConv1(float* __restrict__ conv1,
     const float* __restrict__ conv1Weight,
     const float* __restrict__ conv1Bias)
 {
-    __shared__ __align__(16) float rowTile[16][12], columnTile[16][132];
+    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
     const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    for (int first = 0; first < 25; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 128; e += 64) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 20 && term < 25) {
-                const int k = row;
-                const int r = term/5, s = term%5;
-                value = conv1Weight[k*25 + r*5 + s];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 25 + 16; first += 16) {
+        float rowNext[2], columnNext[32];
+        if (first < 25) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 20 && term < 25) {
+                    const int k = row;
+                    const int r = term/5, s = term%5;
+                    rowNext[i] = conv1Weight[k*25 + r*5 + s];
+                }
             }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 2048; e += 64) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 57600 && term < 25) {
-                const int n = column/576, y = column/24%24, x = column%24;
-                const int r = term/5, s = term%5;
-                value = data[n*784 + (y + r)*28 + (x + s)];
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 57600 && term < 25) {
+                    const int n = column/576, y = column/24%24, x = column%24;
+                    const int r = term/5, s = term%5;
+                    columnNext[i] = data[n*784 + (y + r)*28 + (x + s)];
+                }
             }
-            columnTile[e/128][e%128] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
+        if (first > 0) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 25) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1558,49 +1774,67 @@ testConv2Sums(float* __restrict__ partial,
     const float* __restrict__ conv2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][12], columnTile[16][132];
+    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
     const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    const int end = smaller(split*128 + 128, 500);
-    for (int first = split*128; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 128; e += 64) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 50 && term < end) {
-                const int k = row;
-                const int c = term/25, r = term/5%5, s = term%5;
-                value = conv2Weight[k*500 + c*25 + r*5 + s];
+    const int begin = split*128, end = smaller(split*128 + 128, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[2], columnNext[32];
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 50 && term < end) {
+                    const int k = row;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    rowNext[i] = conv2Weight[k*500 + c*25 + r*5 + s];
+                }
             }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 2048; e += 64) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 6400 && term < end) {
-                const int n = column/64, y = column/8%8, x = column%8;
-                const int c = term/25, r = term/5%5, s = term%5;
-                value = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 6400 && term < end) {
+                    const int n = column/64, y = column/8%8, x = column%8;
+                    const int c = term/25, r = term/5%5, s = term%5;
+                    columnNext[i] = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
+                }
             }
-            columnTile[e/128][e%128] = value;
         }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
+        if (first > begin) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*64;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 32; i++) {
+                const int e = threadIdx.x + i*64;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1685,49 +1919,67 @@ testIp1Relu1Sums(float* __restrict__ partial,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*56 + 56, 800);
-    for (int first = split*56; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = ip1Reshape[i*800 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 500 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = ip1Weight[j*800 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*56, end = smaller(split*56 + 56, 800);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = ip1Reshape[i2*800 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 500 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip1Weight[j*800 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1786,49 +2038,67 @@ testIp2Sums(float* __restrict__ partial,
     const float* __restrict__ ip2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*64 + 64, 500);
-    for (int first = split*64; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = relu1[i*500 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 10 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = ip2Weight[j*500 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = relu1[i2*500 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 10 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = ip2Weight[j*500 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {

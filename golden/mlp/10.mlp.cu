@@ -82,49 +82,67 @@ trainFc1Relu1Drop1Sums(float* __restrict__ partial,
     const float* __restrict__ fc1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*112 + 112, 784);
-    for (int first = split*112; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 128 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = fc1Reshape[i*784 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (column < 625 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc1Weight[j*784 + k];
-            }
-            columnTile[e%16][e/16] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 128 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = fc1Reshape[i2*784 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc1Weight[j*784 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -196,49 +214,67 @@ trainFc2Relu2Drop2Sums(float* __restrict__ partial,
     const float* __restrict__ fc2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*80 + 80, 625);
-    for (int first = split*80; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 128 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = drop1[i*625 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (column < 625 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc2Weight[j*625 + k];
-            }
-            columnTile[e%16][e/16] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*80, end = smaller(split*80 + 80, 625);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 128 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = drop1[i2*625 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc2Weight[j*625 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -307,49 +343,67 @@ trainFc3Sums(float* __restrict__ partial,
     const float* __restrict__ fc3Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*40 + 40, 625);
-    for (int first = split*40; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 128 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = drop2[i*625 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 10 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc3Weight[j*625 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*40, end = smaller(split*40 + 40, 625);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 128 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = drop2[i2*625 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 10 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc3Weight[j*625 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -493,48 +547,66 @@ trainFc2D(float* fc2D,
     const int* __restrict__ solverIteration,
     const float* relu2)
 {
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    for (int first = 0; first < 10; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 128 && term < 10) {
-                const int i = row;
-                const int k = term;
-                value = fc3D[i*10 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 625 && term < 10) {
-                const int j = column;
-                const int k = term;
-                value = fc3Weight[k*625 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = 0; first < 10 + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < 10) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 128 && term < 10) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = fc3D[i2*10 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < 10) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc3Weight[k*625 + j];
+                }
+            }
+        }
+        if (first > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < 10) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -569,49 +641,67 @@ trainFc1DSums(float* __restrict__ partial,
     const float* __restrict__ fc2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*80 + 80, 625);
-    for (int first = split*80; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 128 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = fc2D[i*625 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 625 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc2Weight[k*625 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*80, end = smaller(split*80 + 80, 625);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 128 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = fc2D[i2*625 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc2Weight[k*625 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -705,49 +795,67 @@ trainFc2WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ drop1)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*64 + 64, 128);
-    for (int first = split*64; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 625 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = fc2D[k*625 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 625 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = drop1[k*625 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*64, end = smaller(split*64 + 64, 128);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 625 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = fc2D[k*625 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = drop1[k*625 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -876,49 +984,67 @@ trainFc3WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ drop2)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*32 + 32, 128);
-    for (int first = split*32; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 10 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = fc3D[k*10 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%128, term = first + e/128;
-            float value = 0.0f;
-            if (column < 625 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = drop2[k*625 + j];
-            }
-            columnTile[e/128][e%128] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*32, end = smaller(split*32 + 32, 128);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 10 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = fc3D[k*10 + i2];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%128, term = first + e/128;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = drop2[k*625 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/128][e%128] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -997,49 +1123,67 @@ trainFc1WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ fc1Reshape)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*64 + 64, 128);
-    for (int first = split*64; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (row < 625 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = fc1D[k*625 + i];
-            }
-            rowTile[e/64][e%64] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e%64, term = first + e/64;
-            float value = 0.0f;
-            if (column < 784 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc1Reshape[k*784 + j];
-            }
-            columnTile[e/64][e%64] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*64, end = smaller(split*64 + 64, 128);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e%64, term = first + e/64;
+                rowNext[i] = 0.0f;
+                if (row < 625 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = fc1D[k*625 + i2];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e%64, term = first + e/64;
+                columnNext[i] = 0.0f;
+                if (column < 784 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc1Reshape[k*784 + j];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e/64][e%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e/64][e%64] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1164,49 +1308,67 @@ testFc1Relu1Sums(float* __restrict__ partial,
     const float* __restrict__ fc1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*112 + 112, 784);
-    for (int first = split*112; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = fc1Reshape[i*784 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (column < 625 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc1Weight[j*784 + k];
-            }
-            columnTile[e%16][e/16] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = fc1Reshape[i2*784 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc1Weight[j*784 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1266,49 +1428,67 @@ testFc2Relu2Sums(float* __restrict__ partial,
     const float* __restrict__ fc2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[16][68], columnTile[16][68];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int end = smaller(split*80 + 80, 625);
-    for (int first = split*80; first < end; first += 16) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int row = row0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = relu1[i*625 + k];
-            }
-            rowTile[e%16][e/16] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/16, term = first + e%16;
-            float value = 0.0f;
-            if (column < 625 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc2Weight[j*625 + k];
-            }
-            columnTile[e%16][e/16] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 16; k++) {
-            float a[4], b[4];
-            #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 4; j++) b[j] = columnTile[k][tx*4 + j];
+    const int begin = split*80, end = smaller(split*80 + 80, 625);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 16; first += 16) {
+        float rowNext[4], columnNext[4];
+        if (first < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/16, term = first + e%16;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = relu1[i2*625 + k];
+                }
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/16, term = first + e%16;
+                columnNext[i] = 0.0f;
+                if (column < 625 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc2Weight[j*625 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%16][e/16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%16][e/16] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -1367,49 +1547,67 @@ testFc3Sums(float* __restrict__ partial,
     const float* __restrict__ fc3Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[8][68], columnTile[8][132];
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
     float sum[4][8] = {};
-    const int end = smaller(split*40 + 40, 625);
-    for (int first = split*40; first < end; first += 8) {
-        #pragma unroll
-        for (int e = threadIdx.x; e < 512; e += 256) {
-            const int row = row0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (row < 100 && term < end) {
-                const int i = row;
-                const int k = term;
-                value = relu2[i*625 + k];
-            }
-            rowTile[e%8][e/8] = value;
-        }
-        #pragma unroll
-        for (int e = threadIdx.x; e < 1024; e += 256) {
-            const int column = column0 + e/8, term = first + e%8;
-            float value = 0.0f;
-            if (column < 10 && term < end) {
-                const int j = column;
-                const int k = term;
-                value = fc3Weight[j*625 + k];
-            }
-            columnTile[e%8][e/8] = value;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int k = 0; k < 8; k++) {
-            float a[4], b[8];
+    const int begin = split*40, end = smaller(split*40 + 40, 625);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int first = begin; first < end + 8; first += 8) {
+        float rowNext[2], columnNext[4];
+        if (first < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) a[i] = rowTile[k][ty*4 + i];
-            #pragma unroll
-            for (int j = 0; j < 8; j++) b[j] = columnTile[k][j/4*64 + tx*4 + j%4];
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                const int row = row0 + e/8, term = first + e%8;
+                rowNext[i] = 0.0f;
+                if (row < 100 && term < end) {
+                    const int i2 = row;
+                    const int k = term;
+                    rowNext[i] = relu2[i2*625 + k];
+                }
+            }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                const int column = column0 + e/8, term = first + e%8;
+                columnNext[i] = 0.0f;
+                if (column < 10 && term < end) {
+                    const int j = column;
+                    const int k = term;
+                    columnNext[i] = fc3Weight[j*625 + k];
+                }
+            }
+        }
+        if (first > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[4], b[8];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (first < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int e = threadIdx.x + i*256;
+                rowTile[stage][e%8][e/8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int e = threadIdx.x + i*256;
+                columnTile[stage][e%8][e/8] = columnNext[i];
             }
         }
         __syncthreads();
+        stage ^= 1;
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
