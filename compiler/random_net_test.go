@@ -161,13 +161,18 @@ func (m *netMaker) pooling() {
 	}
 }
 
-// normalization keeps a running mean, as BatchNorm does.
+// normalization keeps a running mean, as BatchNorm does; learned factors often
+// follow it, as Scale does.
 func (m *netMaker) normalization() {
 	x := m.any()
 	outs := m.g.MustAll(&op.BatchNorm{Eps: 0.01}, m.layer, nil, x)
 	running := m.g.AddState(m.layer+".running", outs[1].Type, ir.ParamInfo{Filler: ir.Filler{Kind: "constant"}, Saved: true})
 	next := m.add(&op.Map{Formula: "0.9*a + 0.1*b"}, running, outs[1])
 	m.g.Writes = append(m.g.Writes, ir.Write{Target: running, Value: next})
+	if m.IntN(2) == 0 {
+		m.keep(m.add(op.Point("mul"), outs[0], m.alongChannels("scale", outs[0])))
+		return
+	}
 	m.keep(outs[0])
 }
 
