@@ -696,14 +696,21 @@ func flatPosition(v *ir.Value, index []*loop.Expr) *loop.Expr {
 		if !ok || a.Const%ir.LaneBlock != 0 {
 			return outside
 		}
-		block, lane := loop.I(a.Const/ir.LaneBlock), loop.I(0)
+		block, lane, most := loop.I(a.Const/ir.LaneBlock), loop.I(0), 0
 		for _, u := range sortedVars(a) {
 			c := a.Coef[u]
 			if c%ir.LaneBlock == 0 {
 				block = loop.Plus(loop.Times(loop.R(u), loop.I(c/ir.LaneBlock)), block)
-			} else {
-				lane = loop.Plus(loop.Times(loop.R(u), loop.I(c)), lane)
+				continue
 			}
+			if u.Extent < 1 || c < 0 { // a number from data may be in any block
+				return outside
+			}
+			most += c * (u.Extent - 1)
+			lane = loop.Plus(loop.Times(loop.R(u), loop.I(c)), lane)
+		}
+		if most >= ir.LaneBlock {
+			return outside
 		}
 		position = loop.Plus(loop.Plus(loop.Times(block, loop.I(size)), position), lane)
 		size *= (d + ir.LaneBlock - 1) / ir.LaneBlock
