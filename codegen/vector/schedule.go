@@ -550,11 +550,16 @@ func (p *prepared) order(r *loop.Reduce, a, b *loop.Var) {
 	if len(terms) == 2 && a != nil && b != nil {
 		axes = p.sweep(axes, terms, a, b)
 	}
-	// The inner tile axis last.
-	if i, j := slices.Index(axes, a), slices.Index(axes, b); a != nil && b != nil && i > j {
+	// The inner tile axis last, unless it says how the other is cut.
+	if i, j := slices.Index(axes, a), slices.Index(axes, b); a != nil && b != nil && i > j && !p.cuts(b, a) {
 		axes = append(slices.Delete(axes, j, j+1), b)
 	}
 	p.axes = axes
+}
+
+// cuts reports whether some part of an axis cuts another in its own way.
+func (p *prepared) cuts(v, other *loop.Var) bool {
+	return slices.ContainsFunc(p.parts[v], func(q part) bool { return q.inner[other] != nil })
 }
 
 // sweep decides which operand of a product stays near while the other passes:
