@@ -54,6 +54,9 @@ func prepare(nest *loop.Nest, width int) (*prepared, error) {
 	p.axes, p.body = nest.Axes, nest.Body
 	if len(blocked) == 0 {
 		p.body = flat(p.body)
+		if err := affineLanes(p.body); err != nil {
+			return nil, err
+		}
 		p.axes, p.body = mergeOuter(p.axes, p.body, p.mergeable)
 		p.body = p.mergeReductions(p.body)
 		p.chooseFlat()
@@ -721,15 +724,18 @@ func flatPosition(v *ir.Value, index []*loop.Expr) *loop.Expr {
 // outside marks a position that blocks cannot express.
 var outside = loop.I(math.MinInt32)
 
+// isOutside finds the mark: expressions are rebuilt on the way.
+func isOutside(x *loop.Expr) bool { return x.Op == loop.Const && x.Int == outside.Int }
+
 func affineLanes(body []loop.Stmt) error {
 	var err error
 	loop.WalkExprs(body, func(e *loop.Expr) {
-		if e.Op == loop.Get && e.Args[0] == outside {
+		if e.Op == loop.Get && isOutside(e.Args[0]) {
 			err = fmt.Errorf("%s is read across its blocks", e.Value.Name)
 		}
 	})
 	walkStmts(body, func(s loop.Stmt) {
-		if s, ok := s.(*loop.Put); ok && s.At == outside {
+		if s, ok := s.(*loop.Put); ok && isOutside(s.At) {
 			err = fmt.Errorf("%s is written across its blocks", s.Value.Name)
 		}
 	})
