@@ -72,7 +72,7 @@ func (p *prepared) contraction() *loop.Reduce {
 		return nil
 	}
 	r, ok := p.body[0].(*loop.Reduce)
-	if !ok || r.Kind != loop.Sum || r.Arg != nil || len(r.Body) > 0 || r.Where != nil || len(gets(r.Of)) < 2 || r.Of.Op != loop.Mul {
+	if !ok || r.Kind != loop.Sum || r.Arg != nil || len(r.Axes) == 0 || len(r.Body) > 0 || r.Where != nil || len(gets(r.Of)) < 2 || r.Of.Op != loop.Mul {
 		return nil
 	}
 	for _, s := range p.body[1:] {
