@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"compiler/schedule": {"ir"},
 	"codegen/cpu":       {"ir"},
 	"codegen/asm":       {"codegen/asm"},
-	"codegen/vector":    {"ir", "codegen/asm"},
+	"codegen/vector":    {"ir", "codegen/asm", "codegen/vector"},
 	"codegen/describe":  {"ir", "compiler", "codegen/cpu"},
 	"codegen/cuda":      {"ir", "compiler", "codegen/cpu", "codegen/describe"},
 	"codegen/gopkg":     {"", "ir", "compiler", "spec", "codegen/asm", "codegen/cpu", "codegen/cuda", "codegen/describe", "codegen/vector", "runtime"},

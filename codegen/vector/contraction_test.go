@@ -1,6 +1,6 @@
 //go:build linux
 
-package vector
+package vector_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"netc/codegen/vector/vectortest"
 	"netc/ir"
 	"netc/ir/eval"
 	"netc/ir/example"
@@ -55,13 +56,13 @@ func (b *builder) node(o ir.Op, in ...*ir.Value) *ir.Value { return b.g.Must(o, 
 
 // done puts the batch in lanes and makes one kernel of all nodes, which stores
 // what no node reads.
-func (b *builder) done(t *testing.T, name string, stored ...*ir.Value) *application {
+func (b *builder) done(t *testing.T, name string, stored ...*ir.Value) *vectortest.Application {
 	t.Helper()
 	want, err := eval.Run(b.g, b.feeds)
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, b.g)
 	}
-	bound := boundOf(b.g, want)
+	bound := vectortest.BoundOf(b.g, want)
 	readers := b.g.Readers()
 	for _, n := range b.g.Nodes {
 		for _, v := range n.Out {
@@ -84,7 +85,7 @@ func (b *builder) done(t *testing.T, name string, stored ...*ir.Value) *applicat
 	if len(b.g.Nodes) > 1 {
 		b.g.Group(slices.Clone(b.g.Nodes))
 	}
-	return &application{name: name, g: b.g, feeds: b.feeds, want: want, bound: bound}
+	return &vectortest.Application{Name: name, Node: b.g.Nodes[0], Want: want, Bound: bound, Text: b.g.String()}
 }
 
 func (b *builder) lay(v *ir.Value) {
@@ -199,8 +200,8 @@ var updates = []struct {
 }
 
 // convolutionKernels makes the three kernels of each shape with some epilogue.
-func convolutionKernels(t *testing.T, list []convolution) func() []*application {
-	return func() (all []*application) {
+func convolutionKernels(t *testing.T, list []convolution) func() []*vectortest.Application {
+	return func() (all []*vectortest.Application) {
 		for i, c := range list {
 			for _, lanes := range []bool{false, true} {
 				all = append(all, c.kernels(t, i, lanes)...)
@@ -210,7 +211,7 @@ func convolutionKernels(t *testing.T, list []convolution) func() []*application 
 	}
 }
 
-func (c convolution) kernels(t *testing.T, i int, lanes bool) []*application {
+func (c convolution) kernels(t *testing.T, i int, lanes bool) []*vectortest.Application {
 	w := c.window()
 	image := []int{c.batch, c.channels, c.size[0], c.size[1]}
 	weight := []int{c.outputs, c.channels / c.group, c.kernel[0], c.kernel[1]}
@@ -219,7 +220,7 @@ func (c convolution) kernels(t *testing.T, i int, lanes bool) []*application {
 		t.Fatalf("%s: %v", c, err)
 	}
 	out := outs[0].Shape
-	var list []*application
+	var list []*vectortest.Application
 
 	b := newBuilder(uint64(i), c.batch, lanes)
 	e := epilogues[i%len(epilogues)]
@@ -234,7 +235,7 @@ func (c convolution) kernels(t *testing.T, i int, lanes bool) []*application {
 		stored = e.add(b, b.node(data, b.input("d", out...), weights))
 		x := b.done(t, fmt.Sprintf("data gradient %s, %s", c, e.name), stored...)
 		if swap {
-			x.name += ", weights exchanged"
+			x.Name += ", weights exchanged"
 			weights.Type = weights.Type.Swapped()
 		}
 		list = append(list, x)
@@ -247,7 +248,9 @@ func (c convolution) kernels(t *testing.T, i int, lanes bool) []*application {
 	return append(list, b.done(t, fmt.Sprintf("weight gradient %s, %s", c, u.name), stored...))
 }
 
-func TestConvolutionsConform(t *testing.T) { eachISA(t, convolutionKernels(t, convolutions)) }
+func TestConvolutionsConform(t *testing.T) {
+	vectortest.EachISA(t, convolutionKernels(t, convolutions))
+}
 
 // product is the shape of an inner product and of its gradients.
 type product struct{ batch, inputs, outputs int }
@@ -256,8 +259,8 @@ var products = []product{
 	{1, 1, 1}, {1, 7, 3}, {2, 33, 10}, {3, 16, 17}, {8, 9, 10}, {16, 31, 5}, {16, 64, 48}, {20, 50, 33}, {33, 17, 100}, {100, 40, 10}, {2, 300, 70}, {64, 130, 65},
 }
 
-func productKernels(t *testing.T) func() []*application {
-	return func() (all []*application) {
+func productKernels(t *testing.T) func() []*vectortest.Application {
+	return func() (all []*vectortest.Application) {
 		for i, p := range products {
 			for _, lanes := range []bool{false, true} {
 				for _, transposed := range []bool{true, false} {
@@ -287,4 +290,4 @@ func productKernels(t *testing.T) func() []*application {
 	}
 }
 
-func TestProductsConform(t *testing.T) { eachISA(t, productKernels(t)) }
+func TestProductsConform(t *testing.T) { vectortest.EachISA(t, productKernels(t)) }

@@ -3,6 +3,7 @@ package vector
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"netc/codegen/asm"
 	"netc/ir"
@@ -356,8 +357,8 @@ func (e *emitter) bool(x *loop.Expr) value {
 			}
 			return a
 		}
-		if x.Op == loop.And && a.mask != 0 {
-			e.masks = append(e.masks, a.mask)
+		if x.Op == loop.And && (a.mask != 0 || loads(x.Args[1])) {
+			e.masks = append(e.masks, e.maskOf(a))
 			defer func() { e.masks = e.masks[:len(e.masks)-1] }()
 		}
 		b := e.bool(x.Args[1])
@@ -453,6 +454,9 @@ func (e *emitter) load(x *loop.Expr) value {
 			}
 		}
 	}
+	if e.isConditional() && !staysInside(v, *at.aff) {
+		return e.loadGuarded(v, *at.aff, isInt)
+	}
 	m := e.memory(v, *at.aff)
 	var out value
 	switch {
@@ -495,6 +499,8 @@ func (e *emitter) gather(v *ir.Value, at value, isInt bool) value {
 	base := asm.Mem{Base: e.pointer(pointer{e.argument(v), nil})}
 	var index asm.Reg
 	switch {
+	case at.gp != 0 && e.isConditional():
+		return e.loadClamped(v, at.gp, isInt)
 	case at.gp != 0:
 		m := asm.Mem{Base: base.Base, Index: at.gp, Scale: 4}
 		if isInt {
@@ -508,6 +514,15 @@ func (e *emitter) gather(v *ir.Value, at value, isInt bool) value {
 	default:
 		index = at.vec
 	}
+	mask := e.readers()
+	if mask == 0 {
+		mask = e.maskOf(known(true))
+	}
+	return value{vec: e.f.Gather(base, index, mask), isInt: isInt}
+}
+
+// readers is the mask of the lanes that read what is loaded, 0 for all.
+func (e *emitter) readers() asm.Reg {
 	n := e.width
 	if e.valid != 0 {
 		n = e.valid
@@ -536,10 +551,44 @@ func (e *emitter) gather(v *ir.Value, at value, isInt bool) value {
 			mask = e.f.MaskAnd(mask, e.inRange)
 		}
 	}
-	if mask == 0 {
-		mask = e.maskOf(known(true))
+	return mask
+}
+
+// isConditional reports whether what is evaluated counts for some lanes only.
+func (e *emitter) isConditional() bool {
+	return slices.ContainsFunc(e.masks, func(m asm.Reg) bool { return m != 0 })
+}
+
+// staysInside reports whether a position is one of the tensor's for any value
+// of its symbols.
+func staysInside(v *ir.Value, at affine) bool {
+	least, most := at.bounds()
+	return least >= 0 && most < v.Type.Stored()
+}
+
+// loadGuarded reads under a condition that may keep the position inside the
+// tensor, such as that a label is a class. All lanes run through it whatever the
+// condition says, so it reads some element of the tensor in place of one outside,
+// or only the lanes for which the condition holds.
+func (e *emitter) loadGuarded(v *ir.Value, at affine, isInt bool) value {
+	if at.lane() != 0 {
+		return value{vec: e.f.LoadWhere(e.memory(v, at), e.readers()), isInt: isInt}
 	}
-	return value{vec: e.f.Gather(base, index, mask), isInt: isInt}
+	return e.loadClamped(v, e.integer(at), isInt)
+}
+
+// loadClamped reads the element at a position that all lanes share, or the
+// first or last element where there is none.
+func (e *emitter) loadClamped(v *ir.Value, at asm.Reg, isInt bool) value {
+	r := e.f.NewGP()
+	e.f.Move(r, at)
+	e.f.MaxGP(r, e.f.Int(0))
+	e.f.MinGP(r, e.f.Int(v.Type.Stored()-1))
+	m := asm.Mem{Base: e.pointer(pointer{e.argument(v), nil}), Index: r, Scale: 4}
+	if isInt {
+		return value{gp: e.f.LoadInt32(m)}
+	}
+	return value{vec: e.f.Broadcast(m)}
 }
 
 // put stores a value.

@@ -46,7 +46,10 @@ type part struct {
 func prepare(nest *loop.Nest, width int) (*prepared, error) {
 	p := &prepared{width: width, isLane: map[*loop.Var]bool{}, parts: map[*loop.Var][]part{},
 		unrolled: map[*loop.Var]bool{}, limits: map[*loop.Var]splitLimit{}, isVector: map[*loop.Var]bool{}, isGroup: map[*loop.Var]bool{}, isSplit: map[*loop.Var]bool{}}
-	nest = p.splitQuotients(nest)
+	nest, err := p.splitQuotients(nest)
+	if err != nil {
+		return nil, err
+	}
 	blocked := blockedAxes(nest)
 	p.axes, p.body = nest.Axes, nest.Body
 	if len(blocked) == 0 {
@@ -83,11 +86,17 @@ func (p *prepared) isLimit(v *loop.Var) bool {
 // splitQuotients cuts the axes of which a quotient or remainder is taken, such
 // as y/2, so that positions become affine: y = 2*yq + yp. With a constant
 // added, as in (y+1)/2, the inner axis is written out.
-func (p *prepared) splitQuotients(nest *loop.Nest) *loop.Nest {
+func (p *prepared) splitQuotients(nest *loop.Nest) (*loop.Nest, error) {
+	// An axis that is written out has a known value wherever a quotient of it is
+	// needed.
+	isKnown := func(v *loop.Var, size int) bool { return p.unrolled[v] && v.Extent <= size }
 	for range 16 {
-		axis, size, shifted := quotientOf(nest)
+		axis, size, shifted := quotientOf(nest, isKnown)
 		if axis == nil {
 			break
+		}
+		if p.limits[axis].outer != nil || p.isLimit(axis) {
+			return nil, fmt.Errorf("%s is cut twice", axis.Name)
 		}
 		outer := loop.Axis(axis.Name+"q", (axis.Extent+size-1)/size)
 		inner := loop.Axis(axis.Name+"r", min(size, axis.Extent))
@@ -106,7 +115,7 @@ func (p *prepared) splitQuotients(nest *loop.Nest) *loop.Nest {
 		value := loop.Plus(loop.Times(loop.R(outer), loop.I(size)), loop.R(inner))
 		nest = replaceAxis(nest, axis, []*loop.Var{outer, inner}, value)
 	}
-	return &loop.Nest{Axes: nest.Axes, Body: loop.MapExprs(nest.Body, func(e *loop.Expr) *loop.Expr { return e.Map(divided) })}
+	return &loop.Nest{Axes: nest.Axes, Body: loop.MapExprs(nest.Body, func(e *loop.Expr) *loop.Expr { return e.Map(divided) })}, nil
 }
 
 // divided computes a quotient or remainder of a sum in which every term is a
@@ -144,8 +153,8 @@ func divided(e *loop.Expr) *loop.Expr {
 }
 
 // quotientOf finds a quotient or remainder of one axis by a constant that is
-// not affine as it stands.
-func quotientOf(nest *loop.Nest) (axis *loop.Var, size int, shifted bool) {
+// not affine as it stands, of axes that are not known.
+func quotientOf(nest *loop.Nest, isKnown func(v *loop.Var, size int) bool) (axis *loop.Var, size int, shifted bool) {
 	axes := allAxes(nest)
 	loop.WalkExprs(nest.Body, func(e *loop.Expr) {
 		if axis != nil || e.Op != loop.Div && e.Op != loop.Mod || e.Kind != loop.Int || e.Args[1].Op != loop.Const {
@@ -164,7 +173,7 @@ func quotientOf(nest *loop.Nest) (axis *loop.Var, size int, shifted bool) {
 				continue
 			}
 			most += c * (v.Extent - 1)
-			if c == 1 && slices.Contains(axes, v) && v.Extent > 1 {
+			if c == 1 && slices.Contains(axes, v) && v.Extent > 1 && !isKnown(v, n) {
 				culprit = v
 			}
 			culprits++

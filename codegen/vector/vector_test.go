@@ -1,62 +1,123 @@
-package vector
+//go:build linux
+
+package vector_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
-	"netc/codegen/asm"
+	"netc/codegen/vector/vectortest"
 	"netc/ir"
+	"netc/ir/eval"
 	"netc/ir/example"
 	"netc/ir/op"
 )
 
-// graphOf is a graph of one node on inputs of the example's types.
-func graphOf(t *testing.T, x example.Example) *ir.Node {
+// applied makes an application of one operator, on operands rounded to float32.
+// In lanes, every tensor whose first axis is the batch is, but for those that
+// the pass batch-in-lanes leaves row-major; it is nil where there is none.
+func applied(t *testing.T, name string, o ir.Op, in []ir.Type, data [][]float64, lanes bool) *vectortest.Application {
 	t.Helper()
-	g := ir.New("example", "test")
-	var in []*ir.Value
-	for i, typ := range x.In {
-		in = append(in, g.AddInput(string(rune('a'+i)), typ))
+	b := newBuilder(0, 0, lanes)
+	var values []*ir.Value
+	for i, typ := range in {
+		v := b.g.AddInput(string(rune('a'+i)), typ)
+		x := eval.Zeros(typ)
+		for j, e := range data[i] {
+			x.Data[j] = e
+			if typ.DType == ir.F32 {
+				x.Data[j] = float64(float32(e))
+			}
+		}
+		b.feeds[v.Name] = x
+		values = append(values, v)
 	}
-	outs, err := g.Add(x.Op, "out", nil, in...)
+	if lanes {
+		switch o.(type) {
+		case *op.Relayout, *op.Constant:
+			return nil
+		}
+		if len(in) == 0 || len(in[0].Shape) < 2 {
+			return nil
+		}
+		b.batch = in[0].Shape[0]
+	}
+	outs, err := b.g.Add(o, "out", nil, values...)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", name, err)
 	}
-	return outs[0].Def
+	x := b.done(t, fmt.Sprintf("%s %s %s", name, o.Mnemonic(), ir.Attributes(o)))
+	if !lanes {
+		return x
+	}
+	switch o := o.(type) {
+	case *op.Concat:
+		if o.Axis == 0 {
+			return nil // has no vector form: blocks would be taken apart
+		}
+	case *op.Split:
+		if o.Axis == 0 {
+			return nil
+		}
+	case *op.Reshape:
+		if len(o.Shape) < 2 || o.Shape[0] != b.batch || outs[0].Type.Lanes == 0 {
+			return nil
+		}
+	case *op.Conv, *op.ConvGradData:
+		values[1].Type = in[1]
+	case *op.ConvGradWeight:
+		outs[0].Type.Lanes = 0
+	case *op.MatMul:
+		values[1].Type = in[1]
+	}
+	return x
 }
 
-// keepsBatch reports whether an example may have its batch in lanes: a reshape
-// that takes the batch apart reads rows, see pass.BatchInLanes.
-func keepsBatch(x example.Example) bool {
-	o, ok := x.Op.(*op.Reshape)
-	return !ok || len(o.Shape) > 0 && len(x.In[0].Shape) > 0 && o.Shape[0] == x.In[0].Shape[0]
-}
-
-func TestCompiles(t *testing.T) {
-	for i, x := range example.All() {
-		for _, isa := range []asm.ISA{asm.AVX2, asm.AVX512} {
-			for _, inLanes := range []bool{false, true} {
-				n := graphOf(t, x)
-				if inLanes && !keepsBatch(x) {
-					continue
-				}
-				if inLanes && len(n.In) > 0 && len(n.In[0].Type.Shape) > 0 {
-					for _, v := range append(n.In, n.Out...) {
-						if len(v.Type.Shape) >= 2 && v.Type.Shape[0] == n.In[0].Type.Shape[0] {
-							v.Type = v.Type.InLanes(0)
-						}
-					}
-				}
-				nests, err := op.Nests(n)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for k, nest := range nests {
-					if _, err := Compile(fmt.Sprintf("k%d_%d", i, k), nest, isa); err != nil {
-						t.Errorf("%d %s lanes %v %s: %v", i, x.Op.Mnemonic(), inLanes, isa, err)
-					}
+// exampleKernels makes all examples of operators, row-major and in lanes.
+func exampleKernels(t *testing.T) func() []*vectortest.Application {
+	return func() (list []*vectortest.Application) {
+		for i, e := range example.All() {
+			x := e.Instance(t, uint64(i))
+			var data [][]float64
+			for _, v := range x.Node.In {
+				data = append(data, x.Feeds[v.Name].Data)
+			}
+			for _, lanes := range []bool{false, true} {
+				if a := applied(t, fmt.Sprintf("example %d", i), e.Op, e.In, data, lanes); a != nil {
+					list = append(list, a)
 				}
 			}
 		}
+		return list
 	}
 }
+
+func TestExamplesConform(t *testing.T) { vectortest.EachISA(t, exampleKernels(t)) }
+
+// trialsOf is how many random applications of each operator are tried.
+const trialsOf = 12
+
+func trialKernels(t *testing.T) func() []*vectortest.Application {
+	return func() (list []*vectortest.Application) {
+		names := ir.Mnemonics()
+		slices.Sort(names)
+		for _, name := range names {
+			count := trialsOf
+			if *vectortest.Long {
+				count *= 20
+			}
+			for i := range count {
+				r := rand.New(rand.NewPCG(uint64(i), 9))
+				x := example.WideTrialOf(name, r)
+				if a := applied(t, fmt.Sprintf("trial %d", i), x.Op, x.In, x.Operands(r), i%2 == 1); a != nil {
+					list = append(list, a)
+				}
+			}
+		}
+		return list
+	}
+}
+
+func TestTrialsConform(t *testing.T) { vectortest.EachISA(t, trialKernels(t)) }

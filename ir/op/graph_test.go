@@ -66,33 +66,6 @@ func build(t *testing.T, x trial, r *rand.Rand) (*ir.Graph, *ir.Node, elements) 
 	return g, g.Nodes[0], e
 }
 
-// ordinary fills operand i: numbers between -2 and 2 that keep a distance from
-// each other, from zero and from those of other operands, in random order; for
-// i32, small class numbers, of which some are no class.
-func ordinary(r *rand.Rand, t ir.Type, i int) []float64 {
-	list := make([]float64, t.Shape.Count())
-	if t.DType == ir.I32 {
-		for j := range list {
-			list[j] = float64(r.IntN(5) - 1)
-		}
-		return list
-	}
-	gap := 4 / float64(len(list))
-	for j, k := range r.Perm(len(list)) {
-		list[j] = -2 + gap*(float64(k)+0.3+0.1*float64(i))
-	}
-	return list
-}
-
-// positive fills with numbers between 0.5 and 2.5.
-func positive(r *rand.Rand, t ir.Type) []float64 {
-	list := make([]float64, t.Shape.Count())
-	for j := range list {
-		list[j] = 0.5 + 2*r.Float64()
-	}
-	return list
-}
-
 // near reports whether got is want, up to a relative difference.
 func near(got, want, tolerance float64) bool {
 	return math.Abs(got-want) <= tolerance*max(1, math.Abs(want))

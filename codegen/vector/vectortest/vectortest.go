@@ -1,39 +1,47 @@
 //go:build linux
 
-package vector
+// Package vectortest compares vector kernels with the reference: on this
+// processor, in buffers between forbidden pages, or in the interpreter of
+// codegen/asm.
+package vectortest
 
 import (
 	"encoding/binary"
 	"flag"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 
 	"netc/codegen/asm"
 	"netc/codegen/asm/asmtest"
+	"netc/codegen/vector"
 	"netc/ir"
 	"netc/ir/eval"
 	"netc/ir/loop"
 	"netc/ir/op"
 )
 
-var long = flag.Bool("long", false, "conformance: many more random shapes, and large ones in the interpreter too")
+// Long asks for many more random shapes, and for large ones in the interpreter too.
+var Long = flag.Bool("long", false, "conformance: many more random shapes, and large ones in the interpreter too")
 
-// application is a graph of one node, often a fused group, whose kernels are
-// compared with the reference.
-type application struct {
-	name  string
-	g     *ir.Graph
-	feeds map[string]*eval.Tensor
-	want  map[string]*eval.Tensor // by the reference, node by node
-	bound func(v *ir.Value) float64
+// Application is one node, often a fused group, whose kernels are compared with
+// the reference.
+type Application struct {
+	Name  string
+	Node  *ir.Node
+	Want  map[string]*eval.Tensor // what the node reads and stores, by name, by the reference
+	Bound func(v *ir.Value) float64
+	Text  string // the graph, for messages
 }
 
 // check is one kernel of an application: a call and what it must leave.
 type check struct {
 	of     string
-	kernel *Kernel
+	text   string
+	kernel *vector.Kernel
 	nest   *loop.Nest
 	call   asmtest.Call
 	// stored has, for each result of the nest, the elements that it must store,
@@ -109,24 +117,23 @@ func blank(v *ir.Value) []float64 {
 
 // checks compiles the kernels of an application. Each reads what the reference
 // gives for the tensors of the kernels before it, so that errors do not add up.
-func (x *application) checks(t *testing.T, isa asm.ISA, number int) []*check {
+func (x *Application) checks(t *testing.T, isa asm.ISA, number int) []*check {
 	t.Helper()
-	n := x.g.Nodes[0]
-	nests, err := op.Nests(n)
+	nests, err := op.Nests(x.Node)
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", x.name, err, x.g)
+		t.Fatalf("%s: %v\n%s", x.Name, err, x.Text)
 	}
 	var list []*check
 	for i, nest := range nests {
-		k, err := Compile(fmt.Sprintf("kernel%d_%d", number, i), nest, isa)
+		k, err := vector.Compile(fmt.Sprintf("kernel%d_%d", number, i), nest, isa)
 		if err != nil {
-			t.Errorf("%s, part %d: %v\n%s", x.name, i, err, x.g)
+			t.Errorf("%s, part %d: %v\n%s", x.Name, i, err, x.Text)
 			continue
 		}
-		c := &check{of: fmt.Sprintf("%s, part %d", x.name, i), kernel: k, nest: nest, stored: map[*ir.Value][]float64{}, bound: x.bound}
+		c := &check{of: fmt.Sprintf("%s, part %d", x.Name, i), text: x.Text, kernel: k, nest: nest, stored: map[*ir.Value][]float64{}, bound: x.Bound}
 		contents := map[*ir.Value][]float64{}
 		for _, v := range k.Args {
-			contents[v] = rounded(x.want[v.Name])
+			contents[v] = rounded(x.Want[v.Name])
 		}
 		for _, v := range nest.Stores() {
 			c.stored[v] = blank(v)
@@ -136,7 +143,7 @@ func (x *application) checks(t *testing.T, isa asm.ISA, number int) []*check {
 		for v, list := range c.stored {
 			for j := range list {
 				if !math.IsNaN(list[j]) {
-					list[j] = x.want[v.Name].Data[j]
+					list[j] = x.Want[v.Name].Data[j]
 				}
 			}
 			contents[v] = blank(v)
@@ -165,7 +172,7 @@ func storesOnly(body []loop.Stmt) (list []loop.Stmt) {
 
 // judge compares what a kernel left with what it should have. It gives the
 // largest error as a part of the bound.
-func (c *check) judge(t *testing.T, g string, isa asm.ISA) (worst float64) {
+func (c *check) judge(t *testing.T, isa asm.ISA) (worst float64) {
 	t.Helper()
 	for k, v := range c.kernel.Args {
 		want := c.stored[v]
@@ -181,10 +188,10 @@ func (c *check) judge(t *testing.T, g string, isa asm.ISA) (worst float64) {
 			}
 			switch {
 			case math.IsNaN(w) && bits != garbage:
-				t.Errorf("%s %s: %s[%d], which is another kernel's, becomes %v\n%s", isa, c.of, v.Name, i, got, g)
+				t.Errorf("%s %s: %s[%d], which is another kernel's, becomes %v\n%s", isa, c.of, v.Name, i, got, c.text)
 				return worst
 			case !math.IsNaN(w) && !(math.Abs(got-w) <= bound):
-				t.Errorf("%s %s: %s[%d] is %v, the reference gives %v (bound %.3g)\n%s", isa, c.of, v.Name, i, got, w, bound, g)
+				t.Errorf("%s %s: %s[%d] is %v, the reference gives %v (bound %.3g)\n%s", isa, c.of, v.Name, i, got, w, bound, c.text)
 				return worst
 			case bound > 0 && !math.IsNaN(w):
 				worst = max(worst, math.Abs(got-w)/bound)
@@ -194,56 +201,75 @@ func (c *check) judge(t *testing.T, g string, isa asm.ISA) (worst float64) {
 	return worst
 }
 
-// conform compiles applications for an instruction set and runs them, on this
+// Conform compiles applications for an instruction set and runs them, on this
 // processor where it can and in the interpreter otherwise.
-func conform(t *testing.T, isa asm.ISA, list []*application, run func(testing.TB, []*asm.Func, []asmtest.Call)) {
+func Conform(t *testing.T, isa asm.ISA, list []*Application, run func(testing.TB, []*asm.Func, []asmtest.Call)) {
 	t.Helper()
 	var checks []*check
-	var graphs []string
 	for i, x := range list {
 		for _, c := range x.checks(t, isa, i) {
 			c.call.Func = len(checks)
-			checks, graphs = append(checks, c), append(graphs, x.g.String())
+			checks = append(checks, c)
 		}
 	}
 	funcs, calls := make([]*asm.Func, len(checks)), make([]asmtest.Call, len(checks))
 	for i, c := range checks {
 		funcs[i], calls[i] = c.kernel.Func, c.call
 	}
-	run(t, funcs, calls)
+	run(namer{t, checks}, funcs, calls)
 	worst, of := 0.0, ""
-	for i, c := range checks {
-		if part := c.judge(t, graphs[i], isa); part > worst {
+	for _, c := range checks {
+		if part := c.judge(t, isa); part > worst {
 			worst, of = part, c.of
 		}
 	}
 	t.Logf("%d kernels of %d applications; the largest error is %.2f of its bound, in %s", len(checks), len(list), worst, of)
 }
 
-// eachISA runs a test for both instruction sets: on this processor where it has
+// namer adds to a fault of a call which application it was.
+type namer struct {
+	testing.TB
+	checks []*check
+}
+
+var callNumber = regexp.MustCompile(`call (\d+)`)
+
+// Fatalf ends the test.
+func (n namer) Fatalf(format string, args ...any) {
+	n.Helper()
+	text := fmt.Sprintf(format, args...)
+	if found := callNumber.FindStringSubmatch(text); found != nil {
+		if i, err := strconv.Atoi(found[1]); err == nil && i < len(n.checks) {
+			text += "\n" + n.checks[i].of + "\n" + n.checks[i].text
+		}
+	}
+	n.TB.Fatalf("%s", text)
+}
+
+// EachISA runs a test for both instruction sets: on this processor where it has
 // them, all applications; in the interpreter those whose number of multiply-adds
 // is small, for both instruction sets.
-func eachISA(t *testing.T, list func() []*application) {
+func EachISA(t *testing.T, list func() []*Application) {
 	for _, isa := range []asm.ISA{asm.AVX2, asm.AVX512} {
 		t.Run(isa.String(), func(t *testing.T) {
 			if asmtest.Native(isa) {
-				conform(t, isa, list(), asmtest.Run)
+				Conform(t, isa, list(), asmtest.Run)
 				return
 			}
-			small := slices.DeleteFunc(list(), func(x *application) bool { return !*long && x.cost() > mostInterpreted })
-			conform(t, isa, small, asmtest.Interpret)
+			small := slices.DeleteFunc(list(), func(x *Application) bool { return !*Long && x.Cost() > MostInterpreted })
+			Conform(t, isa, small, asmtest.Interpret)
 		})
 	}
 }
 
-// mostInterpreted is the size of an application, in scalar operations, above
+// MostInterpreted is the size of an application, in scalar operations, above
 // which the interpreter leaves it to the processors that run it.
-const mostInterpreted = 1 << 17
+const MostInterpreted = 1 << 17
 
-// cost is about how many scalar operations an application takes.
-func (x *application) cost() int {
+// Cost is about how many scalar operations an application takes.
+func (x *Application) Cost() int {
 	total := 0
-	nests, err := op.Nests(x.g.Nodes[0])
+	nests, err := op.Nests(x.Node)
 	if err != nil {
 		return 0
 	}
@@ -253,19 +279,26 @@ func (x *application) cost() int {
 			points *= v.Extent
 		}
 		inner := 1
-		walkStmts(nest.Body, func(s loop.Stmt) {
-			switch s := s.(type) {
-			case *loop.Reduce:
-				n := 1
-				for _, v := range s.Axes {
-					n *= v.Extent
-				}
-				inner += n
-			case *loop.For:
-				inner += s.Axis.Extent
-			}
-		})
+		count(nest.Body, 1, &inner)
 		total += points * inner
 	}
 	return total
+}
+
+// count adds the iterations of reductions and loops in statements to total.
+func count(body []loop.Stmt, times int, total *int) {
+	for _, s := range body {
+		switch s := s.(type) {
+		case *loop.Reduce:
+			n := times
+			for _, v := range s.Axes {
+				n *= v.Extent
+			}
+			*total += n
+			count(s.Body, n, total)
+		case *loop.For:
+			*total += times * s.Axis.Extent
+			count(s.Body, times*s.Axis.Extent, total)
+		}
+	}
 }
