@@ -411,10 +411,7 @@ func (red *reduction) known(w loop.Range, i int) bool {
 			bound = bound && (isScalar || red.emitter.has(x.Var))
 		}
 	})
-	if !bound {
-		return false
-	}
-	return true
+	return bound
 }
 
 func (red *reduction) loops(i int) {
