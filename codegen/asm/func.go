@@ -11,7 +11,11 @@
 // broadcasts) one method stands for both.
 package asm
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
 
 // ISA is an instruction set.
 type ISA uint8
@@ -109,7 +113,12 @@ func (f *Func) ISA() ISA { return f.isa }
 func (f *Func) Name() string { return f.name }
 
 // SetDoc sets the lines of comment that stand above the function.
-func (f *Func) SetDoc(lines []string) { f.doc = lines }
+func (f *Func) SetDoc(lines []string) {
+	f.doc = nil
+	for _, line := range lines {
+		f.doc = append(f.doc, strings.ReplaceAll(oneLine(strings.ReplaceAll(line, "\t", "    ")), "    ", "\t"))
+	}
+}
 
 // Declaration is the Go declaration of the function.
 func (f *Func) Declaration() string {
@@ -133,7 +142,18 @@ func (f *Func) Frame() int { return f.frame }
 
 // Comment prints a line of comment before the next instruction.
 func (f *Func) Comment(format string, args ...any) {
-	f.comment = append(f.comment, fmt.Sprintf(format, args...))
+	f.comment = append(f.comment, oneLine(fmt.Sprintf(format, args...)))
+}
+
+// oneLine keeps text, such as a tensor's name, from ending the comment that it
+// is in.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\\' { // a backslash at the end continues a line
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // fail records the first fault; Finish returns it.

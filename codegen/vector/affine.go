@@ -15,10 +15,6 @@ type symbol struct {
 	reg    asm.Reg // the register of a value; unset for a loop's iteration number
 	isLane bool
 	level  int // of a value that was computed along the way: the scope it was computed in, from 1
-
-	// A loop that was merged with the loop around it counts both: outer is the
-	// symbol of the loop around, whose coefficient is a multiple of this one's.
-	outer *symbol
 }
 
 // affine is an integer: konst + sum of coefficient * symbol.

@@ -247,6 +247,7 @@ func (e *emitter) blocked(b *blocking) {
 	}
 	r := e.body[0].(*loop.Reduce)
 	e.scratch = max(e.scratch, b.count*4*e.width)
+	e.f.Comment("the sums of %d points wait in scratch memory", b.count)
 	scratch := len(e.args)
 	e.loop(b.count, func(it affine) {
 		e.f.Store(asm.Mem{Base: e.pointer(pointer{scratch, it.times(e.width).terms})}, e.f.Zero())
@@ -303,6 +304,7 @@ func (e *emitter) has(v *loop.Var) bool { _, ok := e.at[v]; return ok }
 func (e *emitter) finish(b *blocking, axes []*loop.Var) {
 	scratch := len(e.args)
 	r := e.body[0].(*loop.Reduce)
+	e.f.Comment("the sums are complete")
 	if b.merged != nil && e.prepared.lane == nil {
 		e.finishMerged(b, axes)
 		return

@@ -320,6 +320,7 @@ func (e *emitter) along(v *loop.Var, body func()) {
 				}
 				return
 			}
+			e.say(v, p)
 			e.loop((p.to-p.from)/p.size, func(it affine) {
 				e.at[v] = it.times(p.size).plus(number(p.from), 1)
 				body()
@@ -327,6 +328,20 @@ func (e *emitter) along(v *loop.Var, body func()) {
 		})
 	}
 	delete(e.at, v)
+}
+
+// say comments on the part of an axis that follows.
+func (e *emitter) say(v *loop.Var, p part) {
+	switch {
+	case p.to-p.from == 1:
+		e.f.Comment("%s = %d", v.Name, p.from)
+	case p.to-p.from == p.size:
+		e.f.Comment("%s = %d to %d, together", v.Name, p.from, p.to-1)
+	case p.size > 1:
+		e.f.Comment("for %s = %d to %d, %d at a time", v.Name, p.from, p.to-1, p.size)
+	default:
+		e.f.Comment("for %s = %d to %d", v.Name, p.from, p.to-1)
+	}
 }
 
 // inPart runs body with what a part of an axis says.
@@ -454,6 +469,17 @@ func (e *emitter) decode() {
 type point struct {
 	axes   []*loop.Var
 	offset []int
+}
+
+// text names a point, as "sum at k+1 x+0".
+func (p point) text(what string) string {
+	for i, v := range p.axes {
+		if i == 0 {
+			what += " at"
+		}
+		what += fmt.Sprintf(" %s+%d", v.Name, p.offset[i])
+	}
+	return what
 }
 
 // tilePoints lists the points of the tile, the last axis innermost.

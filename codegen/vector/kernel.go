@@ -80,6 +80,7 @@ func (k *Kernel) add(v *ir.Value) {
 func (e *emitter) run() {
 	e.push(nil, -1)
 	for i := range e.args {
+		e.f.Comment("%s", e.args[i].Name)
 		e.top().pointers[pointer{i, nil}.key()] = e.f.Arg(i)
 	}
 	if e.s.blocking != nil {

@@ -40,6 +40,7 @@ type reduction struct {
 // contraction emits a sum for all points of a tile together, one accumulator
 // each, and then the rest of the body point by point.
 func (e *emitter) contraction(r *loop.Reduce, points []point) {
+	e.f.Comment("%d sums in registers", len(points))
 	sums := make([]asm.Reg, len(points))
 	for i := range sums {
 		sums[i] = e.f.NewVec()
@@ -53,6 +54,7 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 	red.run()
 	for i, p := range points {
 		e.atPoint(p, func() {
+			e.f.Comment("%s", p.text("sum"))
 			sum := sums[i]
 			if red.isLanes {
 				sum = e.f.Sum(sum)
@@ -409,10 +411,7 @@ func (red *reduction) known(w loop.Range, i int) bool {
 			bound = bound && (isScalar || red.emitter.has(x.Var))
 		}
 	})
-	if !bound {
-		return false
-	}
-	return true
+	return bound
 }
 
 func (red *reduction) loops(i int) {
@@ -438,6 +437,7 @@ func (red *reduction) loops(i int) {
 			u = 1
 		}
 		e.inPart(v, p, func() {
+			e.f.Comment("over %s = %d to %d, %d written out", v.Name, p.from, p.to-1, u)
 			e.loop(n/u, func(it affine) {
 				for k := range u {
 					e.at[v] = it.times(u).plus(number(p.from+k), 1)

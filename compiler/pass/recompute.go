@@ -1,6 +1,7 @@
 package pass
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -20,9 +21,9 @@ import (
 //	                                    w.d     = mul y.again, z.d
 //
 // (with broadcasts of m and inverse). It does so where every reader behind the
-// loss is elementwise and can take the formula into its kernel, and where y is no
-// output. The formulas are those of batchnorm, so the results have the same bits.
-// Runs before the fusions.
+// loss is elementwise and can take the formula into its kernel, where x is kept
+// indeed, and where y is no output. The formulas are those of batchnorm, so the
+// results have the same bits. Runs before the fusions.
 func Recompute(g *ir.Graph) error {
 	if g.Loss == nil || g.Loss.Def == nil {
 		return nil
@@ -32,30 +33,42 @@ func Recompute(g *ir.Graph) error {
 	for i, n := range g.Nodes {
 		place[n] = i
 	}
-	forward := place[g.Loss.Def]
-	again := map[*ir.Node][]*ir.Node{} // what to compute before each node
-	for _, n := range g.Nodes[:forward] {
+	nodes, forward := g.Nodes, place[g.Loss.Def]
+	late := func(v *ir.Value) []*ir.Node {
+		list := slices.DeleteFunc(slices.Clone(readers[v]), func(r *ir.Node) bool { return place[r] <= forward })
+		slices.SortStableFunc(list, func(a, b *ir.Node) int { return cmp.Compare(place[a], place[b]) })
+		return list
+	}
+	again := map[int][]*ir.Node{}                        // what to compute before the node at a place
+	for _, n := range slices.Backward(nodes[:forward]) { // readers first: what is computed again may read another such value
 		norm, ok := n.Op.(*op.BatchNorm)
 		if !ok || isRoot[n.Out[0]] {
 			continue
 		}
-		late := slices.DeleteFunc(slices.Clone(readers[n.Out[0]]), func(r *ir.Node) bool { return place[r] <= forward })
-		if len(late) == 0 || slices.ContainsFunc(late, func(r *ir.Node) bool { return !isElementwise(r) }) {
+		x, list := n.In[0], late(n.Out[0])
+		isKept := x.Kind != ir.Result || isRoot[x] || len(late(x)) > 0
+		if len(list) == 0 || !isKept || slices.ContainsFunc(list, func(r *ir.Node) bool { return !isElementwise(r) }) {
 			continue
 		}
-		end := len(g.Nodes)
+		end, at := len(g.Nodes), place[list[0]]
 		y := normalizeAgain(g, n, norm.Eps)
-		again[late[0]] = append(again[late[0]], g.Nodes[end:]...)
+		added := slices.Clone(g.Nodes[end:])
 		g.Nodes = g.Nodes[:end]
-		for _, r := range late {
+		again[at] = append(added, again[at]...)
+		for _, m := range added {
+			place[m] = at
+			for _, v := range m.In {
+				readers[v] = append(readers[v], m)
+			}
+		}
+		for _, r := range list {
 			substitution{n.Out[0]: y}.rewrite(r)
 		}
 	}
-	var nodes []*ir.Node
-	for _, n := range g.Nodes {
-		nodes = append(append(nodes, again[n]...), n)
+	g.Nodes = nil
+	for i, n := range nodes {
+		g.Nodes = append(append(g.Nodes, again[i]...), n)
 	}
-	g.Nodes = nodes
 	return nil
 }
 
