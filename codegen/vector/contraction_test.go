@@ -62,7 +62,7 @@ func (b *builder) done(t *testing.T, name string, stored ...*ir.Value) *vectorte
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, b.g)
 	}
-	bound := vectortest.BoundOf(b.g, want)
+	bound := vectortest.BoundOf(b.g.Nodes, want)
 	readers := b.g.Readers()
 	for _, n := range b.g.Nodes {
 		for _, v := range n.Out {

@@ -4,6 +4,7 @@ package vectortest
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"netc/ir"
@@ -48,13 +49,13 @@ func errorBoundOf(mnemonic string) errorBound {
 	return errorBounds[len(errorBounds)-1]
 }
 
-// BoundOf gives the bound of each result of a graph: the sum of what its nodes
-// allow. Each is relative to the largest result, or the largest sum of
-// magnitudes, of any node.
-func BoundOf(g *ir.Graph, want map[string]*eval.Tensor) func(*ir.Value) float64 {
+// BoundOf gives the bound of each result of one kernel's nodes: the sum of what
+// they allow. Each is relative to the largest result, or the largest sum of
+// magnitudes, of any node. want has all that the nodes read and compute.
+func BoundOf(nodes []*ir.Node, want map[string]*eval.Tensor) func(*ir.Value) float64 {
 	scale, ulps := 1.0, 0.0
-	for _, n := range g.Nodes {
-		for _, v := range append(n.In, n.Out...) {
+	for _, n := range nodes {
+		for _, v := range slices.Concat(n.In, n.Out) {
 			for _, x := range want[v.Name].Data {
 				if !math.IsInf(x, 0) && v.Type.DType == ir.F32 {
 					scale = max(scale, math.Abs(x))
