@@ -71,17 +71,31 @@ func main() {
 	weight, ok := net.Parameter("conv1.weight")
 	fmt.Println(last < first, net.Test.Ip2[3] == again.Test.Ip2[3], ok, weight.Shape)
 	fmt.Println(testing.AllocsPerRun(3, func() { again.Step(0.01); again.Forward() }))
+	pool := runtime.NewPool(2)
+	defer pool.Close()
+	for _, isa := range lenet.Choice.ISAs {
+		if runtime.CheckISA(isa) != nil {
+			continue
+		}
+		p := lenet.Program(isa)
+		if err := runtime.Fill(p.Parameters, 1, pool); err != nil {
+			panic(err)
+		}
+		if n := testing.AllocsPerRun(3, func() { p.Train.Run(pool); p.Test.Run(pool) }); n != 0 {
+			fmt.Println(isa, "allocates", n)
+		}
+	}
 }
 `
 
 // TestEmbed builds a program of another module with an emitted package, trains
 // some steps, and loads the weights into a second network. Steps of two threads
-// allocate nothing.
+// allocate nothing, with any instruction set.
 func TestEmbed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a Go program; not run with -short")
 	}
-	u := compileModel(t, "../../models/lenet.net", compiler.Options{TrainBatch: 2, TestBatch: 2})
+	u := compileModel(t, "../../models/lenet.net", compiler.Options{Vector: true, TrainBatch: 20, TestBatch: 2})
 	m, err := gopkg.Emit(u, "lenet.net")
 	if err != nil {
 		t.Fatal(err)
