@@ -252,6 +252,49 @@ func TestConvolutionsConform(t *testing.T) {
 	vectortest.EachISA(t, convolutionKernels(t, convolutions))
 }
 
+// randomConvolution is one of at most mostMultiplyAdds.
+func randomConvolution(r *rand.Rand) convolution {
+	for {
+		c := convolution{
+			batch:    []int{1, 2, 3, 8, 9, 16, 17, 20, 33, 100}[r.IntN(10)],
+			channels: 1 + r.IntN(20), outputs: 1 + r.IntN(20), group: 1 + r.IntN(3)*r.IntN(2),
+			size: [2]int{1 + r.IntN(17), 1 + r.IntN(17)}, kernel: [2]int{1 + r.IntN(5), 1 + r.IntN(5)},
+			stride: 1 + r.IntN(4)*r.IntN(2), pad: r.IntN(4), dilation: 1 + r.IntN(2)*r.IntN(2),
+		}
+		if r.IntN(4) == 0 {
+			c.kernel = [2]int{1 + r.IntN(11), 1 + r.IntN(11)}
+		}
+		c.channels, c.outputs = c.channels*c.group, c.outputs*c.group
+		w := c.window()
+		outs, err := (*op.Conv)(&w).Infer([]ir.Type{ir.Float(c.batch, c.channels, c.size[0], c.size[1]), ir.Float(c.outputs, c.channels/c.group, c.kernel[0], c.kernel[1])})
+		if err == nil && outs[0].Shape.Count()*c.channels/c.group*c.kernel[0]*c.kernel[1] <= mostMultiplyAdds {
+			return c
+		}
+	}
+}
+
+// mostMultiplyAdds keeps the reference fast.
+const mostMultiplyAdds = 200_000
+
+func TestRandomConvolutionsConform(t *testing.T) {
+	count := 12
+	if *vectortest.Long {
+		count = 400
+	}
+	r := rand.New(rand.NewPCG(1, 10))
+	var list []convolution
+	for range count {
+		list = append(list, randomConvolution(r))
+	}
+	vectortest.EachISA(t, func() []*vectortest.Application {
+		all := convolutionKernels(t, list)()
+		for _, x := range all {
+			x.Rare = *vectortest.Long
+		}
+		return all
+	})
+}
+
 // product is the shape of an inner product and of its gradients.
 type product struct{ batch, inputs, outputs int }
 
