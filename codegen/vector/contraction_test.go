@@ -279,7 +279,7 @@ const mostMultiplyAdds = 200_000
 func TestRandomConvolutionsConform(t *testing.T) {
 	count := 12
 	if *vectortest.Long {
-		count = 400
+		count = 100
 	}
 	r := rand.New(rand.NewPCG(1, 10))
 	var list []convolution
