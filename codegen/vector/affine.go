@@ -8,9 +8,10 @@ import (
 )
 
 // symbol is an integer of the running kernel: the number of an iteration of a
-// loop, or a value in a register. It is in [0, extent).
+// loop, or a value in a register. It is in [from, extent).
 type symbol struct {
 	id     int
+	from   int // above 0 for tasks, whose register counts through all parts of an axis
 	extent int
 	reg    asm.Reg // the register of a value; unset for a loop's iteration number
 	isLane bool
@@ -81,7 +82,7 @@ func (a affine) withoutLane() affine {
 func (a affine) bounds() (least, most int) {
 	least, most = a.konst, a.konst
 	for _, t := range a.terms {
-		low, high := 0, t.coef*(t.sym.extent-1)
+		low, high := t.coef*t.sym.from, t.coef*(t.sym.extent-1)
 		if t.sym.level > 0 {
 			low = -high // nothing is known of it, not even its sign
 		}

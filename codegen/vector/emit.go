@@ -409,7 +409,7 @@ func (e *emitter) nest(i int) {
 					sym.reg = tile
 					e.at[v] = sym.affine().times(p.size).plus(number(p.from-first*p.size), 1)
 					// The register counts from the first part on.
-					sym.extent = first + count
+					sym.from, sym.extent = first, first+count
 				}
 				e.push(sym, -1)
 				e.nest(i + 1)
