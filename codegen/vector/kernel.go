@@ -28,7 +28,20 @@ type Kernel struct {
 
 // Compile emits a nest. An error says what has no vector form; such a nest is
 // left to plain Go.
-func Compile(name string, nest *loop.Nest, isa asm.ISA) (k *Kernel, err error) {
+func Compile(name string, nest *loop.Nest, isa asm.ISA) (*Kernel, error) {
+	k, err := compile(name, nest, isa, true)
+	if err != nil {
+		// Which lanes are inside of a range is not known everywhere, such as for
+		// the taps of a weight's gradient: then every lane is inside of all.
+		if whole, again := compile(name, nest, isa, false); again == nil {
+			return whole, nil
+		}
+	}
+	return k, err
+}
+
+// compile is Compile with or without lanes that a range tells apart.
+func compile(name string, nest *loop.Nest, isa asm.ISA, ragged bool) (k *Kernel, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -41,7 +54,7 @@ func Compile(name string, nest *loop.Nest, isa asm.ISA) (k *Kernel, err error) {
 	if from, to, ok := isRelayout(nest); ok {
 		return compileRelayout(name, from, to, isa)
 	}
-	p, err := prepare(nest, isa.Lanes())
+	p, err := prepare(nest, isa.Lanes(), ragged)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -12,7 +12,8 @@ import (
 // prepared is a nest on its way to assembly: positions are flat, the axis in
 // lanes is cut into vectors, axes that run through memory as one are merged.
 type prepared struct {
-	width    int // lanes of a vector
+	width    int  // lanes of a vector
+	ragged   bool // whether some lanes may be outside of a range while others are inside
 	axes     []*loop.Var
 	body     []loop.Stmt
 	lane     *loop.Var                // the nest's own lanes, or nil
@@ -42,9 +43,10 @@ type part struct {
 	inner          map[*loop.Var][]part // in this part, how an axis further in is cut
 }
 
-// prepare rewrites a nest for vectors of a width.
-func prepare(nest *loop.Nest, width int) (*prepared, error) {
-	p := &prepared{width: width, isLane: map[*loop.Var]bool{}, parts: map[*loop.Var][]part{},
+// prepare rewrites a nest for vectors of a width. Without ragged, no range may
+// tell lanes of a row apart.
+func prepare(nest *loop.Nest, width int, ragged bool) (*prepared, error) {
+	p := &prepared{width: width, ragged: ragged, isLane: map[*loop.Var]bool{}, parts: map[*loop.Var][]part{},
 		unrolled: map[*loop.Var]bool{}, limits: map[*loop.Var]splitLimit{}, isVector: map[*loop.Var]bool{}, isGroup: map[*loop.Var]bool{}, isSplit: map[*loop.Var]bool{}}
 	nest, err := p.splitQuotients(nest)
 	if err != nil {
@@ -541,7 +543,7 @@ func (p *prepared) chooseFlat() {
 		}
 		return best
 	}
-	if best := longest(flatStrides); best != nil {
+	if best := longest(p.flatStrides); best != nil {
 		p.cutFlat(best)
 		return
 	}
@@ -554,14 +556,14 @@ func (p *prepared) chooseFlat() {
 				if s.Arg == nil {
 					for k := len(s.Axes) - 1; k >= 0; k-- {
 						v := s.Axes[k]
-						if v.Extent >= p.width && !p.unrolled[v] && !p.isLimit(v) && flatStrides([]loop.Stmt{s}, v) {
+						if v.Extent >= p.width && !p.unrolled[v] && !p.isLimit(v) && p.flatStrides([]loop.Stmt{s}, v) {
 							list = append(list, v)
 							break
 						}
 					}
 				}
 			case *loop.For:
-				if s.Axis.Extent >= p.width && flatStrides([]loop.Stmt{s}, s.Axis) {
+				if s.Axis.Extent >= p.width && p.flatStrides([]loop.Stmt{s}, s.Axis) {
 					list = append(list, s.Axis)
 				} else {
 					find(s.Body)
@@ -574,19 +576,19 @@ func (p *prepared) chooseFlat() {
 		p.cutFlat(v)
 	}
 	// What is left gathers, as a convolution with a stride does on one sample.
-	if best := longest(storesRun); best != nil && len(list) == 0 && best.Extent >= p.width/2 {
+	if best := longest(p.storesRun); best != nil && len(list) == 0 && best.Extent >= p.width/2 {
 		p.cutFlat(best)
 	}
 }
 
 // storesRun is flatStrides with loads of any distance.
-func storesRun(body []loop.Stmt, v *loop.Var) bool { return strided(body, v, true) }
+func (p *prepared) storesRun(body []loop.Stmt, v *loop.Var) bool { return p.strided(body, v, true) }
 
 // flatStrides is strides for flat positions; integers that are no positions
 // may use the axis only in an affine way.
-func flatStrides(body []loop.Stmt, v *loop.Var) bool { return strided(body, v, false) }
+func (p *prepared) flatStrides(body []loop.Stmt, v *loop.Var) bool { return p.strided(body, v, false) }
 
-func strided(body []loop.Stmt, v *loop.Var, gathers bool) bool {
+func (p *prepared) strided(body []loop.Stmt, v *loop.Var, gathers bool) bool {
 	fits := true
 	loop.WalkExprs(body, func(e *loop.Expr) {
 		if e.Op == loop.Get {
@@ -603,7 +605,7 @@ func strided(body []loop.Stmt, v *loop.Var, gathers bool) bool {
 		case *loop.Reduce:
 			for _, w := range s.Within { // lanes outside of a range are left out, one by one
 				step, ok := flatStride(w.Index, v)
-				fits = fits && ok && (step == 0 || step > 0 && !slices.Contains(s.Axes, v) && len(s.Body) == 0)
+				fits = fits && ok && (step == 0 || p.ragged && step > 0 && !slices.Contains(s.Axes, v) && len(s.Body) == 0)
 			}
 			fits = fits && (s.Arg == nil || s.ArgOf == nil || !s.ArgOf.Uses(v) || !slices.Contains(s.Axes, v))
 		}
