@@ -112,6 +112,14 @@ type Node struct {
 	From []Origin
 }
 
+// Operators lists the nodes that a fused group computes, or the node itself.
+func (n *Node) Operators() []*Node {
+	if n.Body == nil {
+		return []*Node{n}
+	}
+	return n.Body
+}
+
 // Write stores Value into the Param or State Target at the end of the step.
 type Write struct {
 	Target *Value

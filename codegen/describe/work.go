@@ -105,10 +105,7 @@ type Work struct {
 // WorkOf counts the work of a kernel of a phase, whose code has so many
 // operations. passes is Passes of the phase.
 func WorkOf(p *compiler.Phase, k *compiler.Kernel, operations int, passes map[*ir.Node]string) Work {
-	body := k.Node.Body
-	if body == nil {
-		body = []*ir.Node{k.Node}
-	}
+	body := k.Node.Operators()
 	var parts []string
 	var w Work
 	for _, part := range []string{forward, backward, update} {

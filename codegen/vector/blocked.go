@@ -89,18 +89,15 @@ func (p *prepared) block(r *loop.Reduce) *blocking {
 	}
 	vector := 4 * p.width
 	fits := func() bool {
-		sums, reads := fixed, 0
+		sums, reads, tasks := fixed, 0, 1
 		for _, v := range tiled {
 			sums *= group[v]
 			reads += group[v]
-		}
-		tasks := 1
-		for _, v := range tiled {
 			tasks *= (v.Extent + group[v] - 1) / group[v]
 		}
 		return sums*vector <= mostSums && reads*steps*vector <= nearReads && tasks >= leastGroups
 	}
-	if sums := fixed * group[tiled0(tiled)]; len(tiled) == 0 || sums*vector > 4*mostSums {
+	if len(tiled) == 0 || fixed*group[tiled[0]]*vector > 4*mostSums {
 		return nil
 	}
 	for grown := true; grown; {
@@ -158,34 +155,24 @@ func (p *prepared) cutReduction(v *loop.Var, size int) *loop.Reduce {
 	return p.body[0].(*loop.Reduce)
 }
 
-func tiled0(list []*loop.Var) *loop.Var {
-	if len(list) == 0 {
-		return nil
-	}
-	return list[0]
-}
-
 // cutGroup makes an axis an outer one that counts groups of points, and an
 // inner one that runs through the tiles of a group.
-func (p *prepared) cutGroup(v *loop.Var, size int) {
+func (p *prepared) cutGroup(v *loop.Var, size int) (outer, inner *loop.Var) {
 	tile := p.cutOf(v)[0].size
 	whole, rest := v.Extent/size, v.Extent%size
-	outer, inner := loop.Axis(v.Name+"g", (v.Extent+size-1)/size), loop.Axis(v.Name+"i", size)
+	outer, inner = loop.Axis(v.Name+"g", (v.Extent+size-1)/size), loop.Axis(v.Name+"i", size)
 	p.isGroup[outer] = true
-	all := chunked([]part{{from: 0, to: size, size: 1}}, tile)
-	p.parts[inner] = all
+	p.parts[inner] = chunked([]part{{from: 0, to: size, size: 1}}, tile)
 	delete(p.parts, v)
 	if rest > 0 {
-		p.parts[outer] = []part{{from: whole, to: whole + 1, size: 1,
-			inner: map[*loop.Var][]part{inner: chunked([]part{{from: 0, to: rest, size: 1}}, tile)}}}
-		if whole > 0 {
-			p.parts[outer] = append([]part{{from: 0, to: whole, size: 1}}, p.parts[outer]...)
-		}
+		p.parts[outer] = endingWith(part{from: whole, to: whole + 1, size: 1,
+			inner: map[*loop.Var][]part{inner: chunked([]part{{from: 0, to: rest, size: 1}}, tile)}})
 	}
 	i := slices.Index(p.axes, v)
 	p.axes[i] = inner
 	p.axes = slices.Insert(p.axes, 0, outer)
 	p.body = replaceAxisIn(p.body, v, nil, loop.Plus(loop.Times(loop.R(outer), loop.I(size)), loop.R(inner)))
+	return outer, inner
 }
 
 // arrange gives every point of a task its vector of scratch, in the order of
@@ -257,7 +244,7 @@ func (e *emitter) blocked(b *blocking) {
 	red.stop = b.split
 	red.atStop = func() { e.tiles(b, red, inner) }
 	red.run()
-	e.finish(b, b.axes)
+	e.finish(b)
 }
 
 // tiles emits the loops over the tiles of a block.
@@ -266,19 +253,9 @@ func (e *emitter) tiles(b *blocking, red *reduction, axes []*loop.Var) {
 		e.along(axes[0], func() { e.tiles(b, red, axes[1:]) })
 		return
 	}
-	scratch := len(e.args)
 	points := e.tilePoints()
-	slot := func(p point) asm.Mem {
-		var m asm.Mem
-		e.atPoint(p, func() {
-			at := number(0)
-			for v, n := range b.slots {
-				if e.has(v) {
-					at = at.plus(e.at[v], n*e.width)
-				}
-			}
-			m = asm.Mem{Base: e.pointer(pointer{scratch, at.terms}), Disp: 4 * at.konst}
-		})
+	slot := func(p point) (m asm.Mem) {
+		e.atPoint(p, func() { m = e.slot(b) })
 		return m
 	}
 	sums := make([]asm.Reg, len(points))
@@ -298,15 +275,23 @@ func (e *emitter) tiles(b *blocking, red *reduction, axes []*loop.Var) {
 	})
 }
 
+// slot is the vector of scratch of the sum at the point where the axes are.
+func (e *emitter) slot(b *blocking) asm.Mem {
+	at := number(0)
+	for v, n := range b.slots {
+		at = at.plus(e.at[v], n*e.width)
+	}
+	return asm.Mem{Base: e.pointer(pointer{len(e.args), at.terms}), Disp: 4 * at.konst}
+}
+
 func (e *emitter) has(v *loop.Var) bool { _, ok := e.at[v]; return ok }
 
 // finish adds up the lanes of every sum and emits the rest of the body.
-func (e *emitter) finish(b *blocking, axes []*loop.Var) {
-	scratch := len(e.args)
+func (e *emitter) finish(b *blocking) {
 	r := e.body[0].(*loop.Reduce)
 	e.f.Comment("the sums are complete")
 	if b.merged != nil && e.prepared.lane == nil {
-		e.finishMerged(b, axes)
+		e.finishMerged(b)
 		return
 	}
 	var walk func(axes []*loop.Var)
@@ -315,18 +300,14 @@ func (e *emitter) finish(b *blocking, axes []*loop.Var) {
 			e.alongSingly(axes[0], func() { walk(axes[1:]) })
 			return
 		}
-		at := number(0)
-		for v, n := range b.slots {
-			at = at.plus(e.at[v], n*e.width)
-		}
-		sum := e.f.Load(asm.Mem{Base: e.pointer(pointer{scratch, at.terms}), Disp: 4 * at.konst})
+		sum := e.f.Load(e.slot(b))
 		if e.prepared.lane == nil {
 			sum = e.f.Sum(sum)
 		}
 		e.vals[r.Var] = value{vec: sum}
 		e.statements(e.body[1:])
 	}
-	walk(axes)
+	walk(b.axes)
 }
 
 // alongSingly is along, point by point.
@@ -344,10 +325,10 @@ func (e *emitter) alongSingly(v *loop.Var, body func()) {
 
 // finishMerged treats the inner axes as one, a vector of neighbouring points at
 // a time.
-func (e *emitter) finishMerged(b *blocking, axes []*loop.Var) {
+func (e *emitter) finishMerged(b *blocking) {
 	scratch := len(e.args)
 	r := e.body[0].(*loop.Reduce)
-	outer := axes[:len(axes)-len(b.inner)]
+	outer := b.axes[:len(b.axes)-len(b.inner)]
 	var walk func(axes []*loop.Var)
 	walk = func(axes []*loop.Var) {
 		if len(axes) > 0 {

@@ -136,8 +136,7 @@ func (p *prepared) blockChannels(r *loop.Reduce) *blocking {
 	if block < inputs.Extent && group*row.Extent*vector > 2*nearSums {
 		return nil
 	}
-	p.cutGroup(channel, group)
-	outer, inner := p.axes[0], p.axes[slices.IndexFunc(p.axes, func(v *loop.Var) bool { return v.Name == channel.Name+"i" && !p.isGroup[v] })]
+	outer, inner := p.cutGroup(channel, group)
 	b := &blocking{}
 	if block < inputs.Extent {
 		b.split = 1

@@ -437,7 +437,7 @@ func (e *emitter) maskOf(v value) asm.Reg {
 func (e *emitter) load(x *loop.Expr) value {
 	v := x.Value
 	isInt := x.Kind == loop.Int
-	at := e.position(x.Args[0])
+	at := e.int(x.Args[0])
 	if at.aff == nil || !e.isStep(at.aff.lane()) && !e.isEvens(v, *at.aff) {
 		return e.gather(v, at, isInt)
 	}
@@ -490,9 +490,6 @@ func (e *emitter) isEvens(v *ir.Value, at affine) bool {
 }
 
 func (e *emitter) isStep(lane int) bool { return lane == 0 || lane == 1 }
-
-// position evaluates a flat position: a sum of symbols, or integers by lane.
-func (e *emitter) position(x *loop.Expr) value { return e.int(x) }
 
 // gather reads an element from another place for each lane.
 func (e *emitter) gather(v *ir.Value, at value, isInt bool) value {
@@ -600,7 +597,7 @@ func (e *emitter) put(s *loop.Put) {
 	} else {
 		of = value{vec: e.float(s.Of)}
 	}
-	at := e.position(s.At)
+	at := e.int(s.At)
 	if at.aff == nil {
 		e.fail("%s is stored at a place that depends on data", v.Name)
 	}

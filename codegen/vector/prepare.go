@@ -43,6 +43,14 @@ type part struct {
 	inner          map[*loop.Var][]part // in this part, how an axis further in is cut
 }
 
+// endingWith cuts an axis into a last part and all before it, if there is any.
+func endingWith(last part) []part {
+	if last.from == 0 {
+		return []part{last}
+	}
+	return []part{{from: 0, to: last.from, size: 1}, last}
+}
+
 // prepare rewrites a nest for vectors of a width. Without ragged, no range may
 // tell lanes of a row apart.
 func prepare(nest *loop.Nest, width int, ragged bool) (*prepared, error) {
@@ -54,23 +62,18 @@ func prepare(nest *loop.Nest, width int, ragged bool) (*prepared, error) {
 	}
 	blocked := blockedAxes(nest)
 	p.axes, p.body = nest.Axes, nest.Body
-	if len(blocked) == 0 {
-		p.body = flat(p.body)
-		if err := affineLanes(p.body); err != nil {
-			return nil, err
-		}
-		p.axes, p.body = mergeOuter(p.axes, p.body, p.mergeable)
-		p.body = p.mergeReductions(p.body)
-		p.chooseFlat()
-		return p, nil
+	if len(blocked) > 0 { // blocks are cut while indices are those of the tensors
+		p.chooseBlocked(blocked)
 	}
-	p.chooseBlocked(blocked)
 	p.body = flat(p.body)
 	if err := affineLanes(p.body); err != nil {
 		return nil, err
 	}
-	p.axes, p.body = mergeOuter(p.axes, p.body, p.mergeable)
+	p.mergeOuter()
 	p.body = p.mergeReductions(p.body)
+	if len(blocked) == 0 { // rows are chosen among the axes that were merged
+		p.chooseFlat()
+	}
 	return p, nil
 }
 
@@ -317,7 +320,6 @@ func (p *prepared) chooseBlocked(blocked []*loop.Var) {
 	// scalars. It pays where the reduction is short.
 	if lane == nil {
 		if v := p.contiguousOuter(); v != nil {
-			lane = nil
 			for _, b := range blocked {
 				p.cutScalar(b)
 			}
@@ -389,23 +391,16 @@ func (p *prepared) cutBlocks(v *loop.Var, own bool) {
 	by := []*loop.Var{block, half, lane}
 	if rest := v.Extent % ir.LaneBlock; rest != 0 {
 		last := part{from: blocks - 1, to: blocks, size: 1}
-		var halfParts []part
-		if whole := rest / p.width; whole > 0 {
-			halfParts = append(halfParts, part{from: 0, to: whole, size: 1})
-		}
+		halfParts := []part{{from: 0, to: rest / p.width, size: 1}}
 		if rest%p.width != 0 {
-			halfParts = append(halfParts, part{from: rest / p.width, to: rest/p.width + 1, size: 1, valid: rest % p.width})
+			halfParts = endingWith(part{from: rest / p.width, to: rest/p.width + 1, size: 1, valid: rest % p.width})
 		}
 		if halves == 1 {
 			last.valid = rest
 		} else {
 			last.inner = map[*loop.Var][]part{half: halfParts}
 		}
-		var list []part
-		if blocks > 1 {
-			list = append(list, part{from: 0, to: blocks - 1, size: 1})
-		}
-		p.parts[block] = append(list, last)
+		p.parts[block] = endingWith(last)
 		p.parts[half] = []part{{from: 0, to: halves, size: 1}}
 	}
 	if own {
@@ -453,8 +448,8 @@ func (p *prepared) cutScalar(v *loop.Var) {
 	block, inner := loop.Axis(v.Name+"b", blocks), loop.Axis(v.Name+"i", ir.LaneBlock)
 	if rest := v.Extent % ir.LaneBlock; rest != 0 {
 		p.parts[inner] = []part{{from: 0, to: ir.LaneBlock, size: 1}}
-		p.parts[block] = []part{{from: 0, to: blocks - 1, size: 1}, {from: blocks - 1, to: blocks, size: 1,
-			inner: map[*loop.Var][]part{inner: {{from: 0, to: rest, size: 1}}}}}
+		p.parts[block] = endingWith(part{from: blocks - 1, to: blocks, size: 1,
+			inner: map[*loop.Var][]part{inner: {{from: 0, to: rest, size: 1}}}})
 	}
 	nest := replaceAxis(&loop.Nest{Axes: p.axes, Body: p.body}, v, []*loop.Var{block, inner},
 		loop.Plus(loop.Times(loop.R(block), loop.I(ir.LaneBlock)), loop.R(inner)))
@@ -632,12 +627,7 @@ func (p *prepared) cutFlat(v *loop.Var) {
 	lane := loop.Axis(v.Name+"l", p.width)
 	p.isLane[lane], p.isVector[q] = true, true
 	if rest := v.Extent % p.width; rest != 0 {
-		whole := v.Extent / p.width
-		var list []part
-		if whole > 0 {
-			list = append(list, part{from: 0, to: whole, size: 1})
-		}
-		p.parts[q] = append(list, part{from: whole, to: whole + 1, size: 1, valid: rest})
+		p.parts[q] = endingWith(part{from: v.Extent / p.width, to: v.Extent/p.width + 1, size: 1, valid: rest})
 	}
 	value := loop.Plus(loop.Times(loop.R(q), loop.I(p.width)), loop.R(lane))
 	if slices.Contains(p.axes, v) {
@@ -758,18 +748,17 @@ func sortedVars(a loop.Affine) []*loop.Var {
 	return list
 }
 
-// mergeOuter joins neighbouring axes that every position uses as one.
-func mergeOuter(axes []*loop.Var, body []loop.Stmt, may func(*loop.Var) bool) ([]*loop.Var, []loop.Stmt) {
-	axes = slices.DeleteFunc(slices.Clone(axes), func(v *loop.Var) bool { return v.Extent == 1 && may(v) })
-	for i := len(axes) - 2; i >= 0; i-- {
-		if !may(axes[i]) || !may(axes[i+1]) {
+// mergeOuter joins neighbouring axes of the nest that every position uses as one.
+func (p *prepared) mergeOuter() {
+	p.axes = slices.DeleteFunc(slices.Clone(p.axes), func(v *loop.Var) bool { return v.Extent == 1 && p.mergeable(v) })
+	for i := len(p.axes) - 2; i >= 0; i-- {
+		if !p.mergeable(p.axes[i]) || !p.mergeable(p.axes[i+1]) {
 			continue
 		}
-		if merged, out, ok := loop.MergeAxes(axes, i, body); ok {
-			axes, body = merged, out
+		if merged, body, ok := loop.MergeAxes(p.axes, i, p.body); ok {
+			p.axes, p.body = merged, body
 		}
 	}
-	return axes, body
 }
 
 // mergeReductions joins neighbouring axes of each reduction and inner loop.

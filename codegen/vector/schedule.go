@@ -534,7 +534,7 @@ func chunked(parts []part, size int) []part {
 	return out
 }
 
-// Sizes of the caches that loop orders aim at, in bytes.
+// nearCache is the part of the second cache that loop orders aim at, in bytes.
 const nearCache = 256 << 10
 
 // order puts the axes of a contraction in the order in which they loop.
@@ -548,7 +548,7 @@ func (p *prepared) order(r *loop.Reduce, a, b *loop.Var) {
 	}
 	terms := gets(r.Of)
 	if len(terms) == 2 && a != nil && b != nil {
-		axes = p.sweep(axes, terms, a, b)
+		axes = p.sweep(axes, terms)
 	}
 	// The inner tile axis last, unless it says how the other is cut.
 	if i, j := slices.Index(axes, a), slices.Index(axes, b); a != nil && b != nil && i > j && !p.cuts(b, a) {
@@ -565,7 +565,7 @@ func (p *prepared) cuts(v, other *loop.Var) bool {
 // sweep decides which operand of a product stays near while the other passes:
 // an axis of the nest that only one operand uses is moved inside of the axes
 // that only the other uses where that saves traffic.
-func (p *prepared) sweep(axes []*loop.Var, terms []*loop.Expr, a, b *loop.Var) []*loop.Var {
+func (p *prepared) sweep(axes []*loop.Var, terms []*loop.Expr) []*loop.Var {
 	only := func(x, y *loop.Expr) (list []*loop.Var) {
 		for _, v := range axes {
 			if x.Uses(v) && !y.Uses(v) && !p.isVector[v] {
@@ -665,22 +665,13 @@ func (p *prepared) unrollElements() {
 func (p *prepared) chooseTasks() schedule {
 	work := p.work()
 	for i, v := range p.axes {
-		tiles := tilesIn(p.cutOf(v))
-		rest := 1.0
-		for _, u := range p.axes[i+1:] {
-			rest *= float64(tilesIn(p.cutOf(u)))
-		}
 		if i == len(p.axes)-1 || p.unrolled[v] || p.isLimit(v) || p.overridden(v) {
 			return p.cutTasks(i, work)
 		}
-		before := 1
-		for _, u := range p.axes[:i] {
-			before *= tilesIn(p.cutOf(u))
-		}
+		before := schedule{parallel: i}.tasks(p)
 		if before >= enoughTasks || i > 0 && work/float64(before) < leastWork {
 			return schedule{parallel: i}
 		}
-		_ = tiles
 	}
 	return schedule{parallel: 0}
 }
@@ -702,19 +693,13 @@ func (p *prepared) overridden(v *loop.Var) bool {
 func (p *prepared) cutTasks(i int, work float64) schedule {
 	tasks := schedule{parallel: i}.tasks(p)
 	v := p.axes[i]
-	parts := p.cutOf(v)
-	tiles := tilesIn(parts)
+	tiles := tilesIn(p.cutOf(v))
 	wanted := min(enoughTasks/max(tasks, 1), int(work/float64(tasks)/leastWork))
 	if tasks >= enoughTasks || wanted < 2 || tiles < 2 || p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || p.overridden(v) {
 		return schedule{parallel: i}
 	}
 	if tiles <= wanted {
 		return schedule{parallel: i + 1}
-	}
-	if len(parts) != 1 {
-		// Only the first part is long; cutting it needs the others as parts of
-		// the pieces.
-		return p.cutLong(i, wanted)
 	}
 	return p.cutLong(i, wanted)
 }
@@ -758,10 +743,7 @@ func (p *prepared) cutLong(i, wanted int) schedule {
 			tail = chunked([]part{{from: 0, to: rest, size: 1}}, size)
 		}
 		last := part{from: whole.to, to: whole.to + 1, size: 1, inner: map[*loop.Var][]part{inner: tail}}
-		list = []part{whole, last}
-		if whole.from == whole.to {
-			list = list[1:]
-		}
+		list = endingWith(last)
 	}
 	p.parts[outer] = list
 	delete(p.parts, v)

@@ -107,11 +107,7 @@ func (l *lanes) isBatch(v *ir.Value) bool {
 // that takes the batch apart, and the right operand of a product that sums
 // over the batch.
 func (l *lanes) staysRowMajor(n *ir.Node, v *ir.Value) bool {
-	body := n.Body
-	if body == nil {
-		body = []*ir.Node{n}
-	}
-	for _, inner := range body {
+	for _, inner := range n.Operators() {
 		switch o := inner.Op.(type) {
 		case *op.Reshape:
 			if slices.Contains(inner.In, v) && !l.isBatch(inner.Out[0]) {
@@ -126,19 +122,15 @@ func (l *lanes) staysRowMajor(n *ir.Node, v *ir.Value) bool {
 	return false
 }
 
-// leastSwapped is the number of input channels from which the weights of a data
-// gradient are exchanged.
+// leastSwapped is the number of output channels of a group from which the
+// weights of a data gradient, which sums over them, are exchanged.
 const leastSwapped = 16
 
 // isSwapped reports whether a node is the data gradient of a convolution and
 // the operand its weights: the gradient sums over the output channels, which
 // are then neighbours in memory, as the input channels are for the convolution.
 func (l *lanes) isSwapped(n *ir.Node, v *ir.Value) bool {
-	body := n.Body
-	if body == nil {
-		body = []*ir.Node{n}
-	}
-	return slices.ContainsFunc(body, func(inner *ir.Node) bool {
+	return slices.ContainsFunc(n.Operators(), func(inner *ir.Node) bool {
 		o, ok := inner.Op.(*op.ConvGradData)
 		return ok && inner.In[1] == v && l.isBatch(inner.In[0]) && v.Type.IsRowMajor() && v.Type.Shape[0]/o.Group >= leastSwapped
 	})

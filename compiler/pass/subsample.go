@@ -20,10 +20,7 @@ func subsample(g *ir.Graph) {
 	var nodes []*ir.Node
 	taken := map[*ir.Value]*ir.Value{}
 	for _, n := range g.Nodes {
-		body := n.Body
-		if body == nil {
-			body = []*ir.Node{n}
-		}
+		body := n.Operators()
 		for _, inner := range body {
 			c, ok := inner.Op.(*op.Conv)
 			if !ok || !slices.Contains(n.In, inner.In[0]) || c.Stride[0]*c.Stride[1] == 1 || c.Pad[0]+c.Pad[1] > 0 ||

@@ -81,11 +81,7 @@ func Ignored(g *ir.Graph, labels *ir.Value) []int {
 func Unfused(g *ir.Graph) []*ir.Node {
 	var list []*ir.Node
 	for _, n := range g.Nodes {
-		if n.Body == nil {
-			list = append(list, n)
-		} else {
-			list = append(list, n.Body...)
-		}
+		list = append(list, n.Operators()...)
 	}
 	return list
 }
