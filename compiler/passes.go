@@ -83,11 +83,11 @@ var steps = []step{
 		run:     pure(pass.FusePrologues),
 	},
 	{
-		name: "batch-in-lanes", lanes: true,
+		name: "layouts", lanes: true,
 		does:    "puts the batch of activations innermost, in blocks of 16, and converts where a row-major tensor meets one in lanes",
 		because: "after the fusions, because only what kernels store has a layout; before order, which orders the conversions too",
 		run: func(c *compilation, g *ir.Graph) error {
-			moved, err := pass.BatchInLanes(g, c.batch)
+			moved, err := pass.Layouts(g, c.batch)
 			for name, v := range c.keep {
 				if row := moved[v]; row != nil {
 					c.keep[name] = row

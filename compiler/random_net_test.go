@@ -23,7 +23,7 @@ type netMaker struct {
 }
 
 // randomBatch is the batch of a seed's network: mostly small, for speed; of each
-// fourth enough for batch-in-lanes, with and without a last block that is padded.
+// fourth enough for layouts, with and without a last block that is padded.
 func randomBatch(seed uint64) int {
 	if seed%4 == 0 {
 		return 8 + int(seed/4)%11

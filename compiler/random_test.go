@@ -25,7 +25,7 @@ const randomNets = 150
 const passTolerance = 1e-9
 
 // exactPasses only regroup what is computed: their results keep every bit.
-var exactPasses = []string{"drop-dead", "spread-views", "fuse-epilogues", "fuse-pointwise", "fuse-prologues", "batch-in-lanes", "order"}
+var exactPasses = []string{"drop-dead", "spread-views", "fuse-epilogues", "fuse-pointwise", "fuse-prologues", "layouts", "order"}
 
 // mostPlanRatio is how much larger than the most bytes live at once an arena may be.
 const mostPlanRatio = 1.01

@@ -432,8 +432,8 @@ func (p *parser) typ() Type {
 		}
 	}
 	if p.accept("^") {
-		if t.Lanes != 0 || len(t.Shape) < 2 {
-			p.fail("only two axes without lanes can be exchanged")
+		if len(t.Shape) < 2 {
+			p.fail("there are no two axes to exchange")
 		}
 		t.Swap = true
 	}

@@ -66,14 +66,16 @@ func (s Shape) String() string {
 const LaneBlock = 16
 
 // Type is an element type and a shape, and how the elements lie in memory:
-// row-major, with the first two axes exchanged, or with one axis in lanes. With axis a in lanes, the axis is cut
-// into blocks of LaneBlock indices, which are innermost: [N, C, H, W] with N in
-// lanes is stored as [N/16, C, H, W, 16]. A last block is padded.
+// row-major, or with the first two axes exchanged, with one axis in lanes, or
+// both. An axis in lanes is cut into blocks of LaneBlock indices, which are
+// innermost: [N, C, H, W] with N in lanes is stored as [N/16, C, H, W, 16], with
+// C in lanes as [N, C/16, H, W, 16], and exchanged as [C/16, N, H, W, 16]. A
+// last block is padded.
 type Type struct {
 	DType DType
 	Shape Shape
 	Lanes int  // 1 + the axis in lanes, or 0
-	Swap  bool // the first two axes are exchanged in memory; Lanes is 0
+	Swap  bool // the first two axes are exchanged in memory
 }
 
 // InLanes is the type with an axis in lanes.
@@ -84,7 +86,34 @@ func (t Type) InLanes(axis int) Type {
 
 // Swapped is the type with the first two axes exchanged in memory.
 func (t Type) Swapped() Type {
-	t.Lanes, t.Swap = 0, true
+	t.Swap = true
+	return t
+}
+
+// Order lists the axes as they lie in memory, the outermost first.
+func (t Type) Order() []int {
+	order := make([]int, len(t.Shape))
+	for i := range order {
+		order[i] = i
+	}
+	if t.Swap {
+		order[0], order[1] = 1, 0
+	}
+	return order
+}
+
+// Blocks is the extent of an axis in memory: the number of its blocks where it
+// is in lanes.
+func (t Type) Blocks(axis int) int {
+	if axis == t.Lanes-1 {
+		return (t.Shape[axis] + LaneBlock - 1) / LaneBlock
+	}
+	return t.Shape[axis]
+}
+
+// RowMajor is the type in the order of its axes.
+func (t Type) RowMajor() Type {
+	t.Lanes, t.Swap = 0, false
 	return t
 }
 
@@ -103,18 +132,18 @@ func Int(shape ...int) Type { return Type{DType: I32, Shape: shape} }
 // String gives the IR text, as in "f32[64,20,24,24]", or "f32[64/16,20,24,24]"
 // with the first axis in lanes, or "f32[20,5,5,5]^" with the first two exchanged.
 func (t Type) String() string {
-	switch {
-	case t.Swap:
-		return t.DType.String() + t.Shape.String() + "^"
-	case t.Lanes == 0:
-		return t.DType.String() + t.Shape.String()
-	}
 	parts := make([]string, len(t.Shape))
 	for i, d := range t.Shape {
 		parts[i] = fmt.Sprint(d)
+		if i == t.Lanes-1 {
+			parts[i] += fmt.Sprint("/", LaneBlock)
+		}
 	}
-	parts[t.Lanes-1] += fmt.Sprint("/", LaneBlock)
-	return t.DType.String() + "[" + strings.Join(parts, ",") + "]"
+	text := t.DType.String() + "[" + strings.Join(parts, ",") + "]"
+	if t.Swap {
+		text += "^"
+	}
+	return text
 }
 
 // Equal reports whether t and u have the same elements, however they lie.
@@ -129,15 +158,12 @@ func (t Type) LiesAs(u Type) bool {
 // Stored is the number of elements in memory, the padding of a last block
 // included.
 func (t Type) Stored() int {
-	if t.Lanes == 0 {
-		return t.Shape.Count()
+	n := 1
+	if t.Lanes != 0 {
+		n = LaneBlock
 	}
-	n := LaneBlock
-	for i, d := range t.Shape {
-		if i == t.Lanes-1 {
-			d = (d + LaneBlock - 1) / LaneBlock
-		}
-		n *= d
+	for i := range t.Shape {
+		n *= t.Blocks(i)
 	}
 	return n
 }

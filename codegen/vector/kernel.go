@@ -51,8 +51,8 @@ func compile(name string, nest *loop.Nest, isa asm.ISA, ragged bool) (k *Kernel,
 			panic(r)
 		}
 	}()
-	if from, to, ok := isRelayout(nest); ok {
-		return compileRelayout(name, from, to, isa)
+	if from, to, r := relayoutOf(nest); r != nil {
+		return compileRelayout(name, from, to, r, isa)
 	}
 	p, err := prepare(nest, isa.Lanes(), ragged)
 	if err != nil {
@@ -63,7 +63,7 @@ func compile(name string, nest *loop.Nest, isa asm.ISA, ragged bool) (k *Kernel,
 	for _, v := range append(nest.Loads(), nest.Stores()...) {
 		k.add(v)
 	}
-	if s.parallel > 0 && p.axes[0] == p.blocks {
+	if s.parallel > 0 && p.axes[0] == p.blocks && nest.Stores()[0].Type.Lanes == 1 {
 		k.Groups = tilesIn(p.cutOf(p.axes[0]))
 	}
 	needs := map[int]map[string]pointer{}

@@ -27,6 +27,9 @@ type prepared struct {
 	isSplit  map[*loop.Var]bool       // axes that quotients and remainders were cut into
 	isGroup  map[*loop.Var]bool       // axes that count groups of points of a blocked contraction
 	isVector map[*loop.Var]bool       // axes that step by a vector or a block of them
+
+	inChannels bool // the lanes are channels, not samples
+	reloads    bool // each step of a contraction loads its operands again
 }
 
 // splitLimit says that outer*size + inner must be below extent.
@@ -310,9 +313,8 @@ func blockedAxes(nest *loop.Nest) []*loop.Var {
 func (p *prepared) chooseBlocked(blocked []*loop.Var) {
 	var lane *loop.Var
 	for _, v := range p.axes {
-		if slices.Contains(blocked, v) {
+		if slices.Contains(blocked, v) && (lane == nil || !storesLanes(p.body, lane) && storesLanes(p.body, v)) {
 			lane = v
-			break
 		}
 	}
 	// Without a blocked axis of its own, the nest may still have one that runs
@@ -329,6 +331,7 @@ func (p *prepared) chooseBlocked(blocked []*loop.Var) {
 	}
 	taken := map[*loop.Var]bool{}
 	if lane != nil {
+		p.inChannels = slices.ContainsFunc(accesses(p.body), func(a access) bool { return a.value.Type.Lanes == 2 })
 		p.cutBlocks(lane, true)
 		taken[lane] = true
 	} else {
@@ -339,6 +342,25 @@ func (p *prepared) chooseBlocked(blocked []*loop.Var) {
 			p.cutScalar(v)
 		}
 	}
+}
+
+// storesLanes reports whether neighbours along an axis are neighbours in
+// everything that is stored.
+func storesLanes(body []loop.Stmt, v *loop.Var) bool {
+	for _, a := range accesses(body) {
+		if !a.store {
+			continue
+		}
+		if axis := a.value.Type.Lanes - 1; axis >= 0 {
+			at, ok := a.index[axis].ToAffine()
+			if !ok || at.Coef[v] != 1 {
+				return false
+			}
+		} else if step, ok := stride(a, v); !ok || step != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // innerLanes gives each outermost reduction or loop the lanes of its own
@@ -494,12 +516,10 @@ func stride(a access, v *loop.Var) (int, bool) {
 	if a.value.Type.Lanes != 0 {
 		size = ir.LaneBlock
 	}
-	if a.value.Type.Swap {
-		return flatStride(loop.Position(a.value.Type, a.index), v)
-	}
 	step := 0
-	for i := len(a.index) - 1; i >= 0; i-- {
-		d := a.value.Type.Shape[i]
+	order := a.value.Type.Order()
+	for k := len(order) - 1; k >= 0; k-- {
+		i := order[k]
 		if a.index[i].Uses(v) {
 			f, ok := a.index[i].ToAffine()
 			if !ok {
@@ -507,10 +527,7 @@ func stride(a access, v *loop.Var) (int, bool) {
 			}
 			step += f.Coef[v] * size
 		}
-		if a.value.Type.Lanes-1 == i {
-			d = (d + ir.LaneBlock - 1) / ir.LaneBlock
-		}
-		size *= d
+		size *= a.value.Type.Blocks(i)
 	}
 	return step, true
 }
@@ -680,11 +697,12 @@ func flatPosition(v *ir.Value, index []*loop.Expr) *loop.Expr {
 	}
 	position := loop.I(0)
 	size := ir.LaneBlock
-	for i := len(index) - 1; i >= 0; i-- {
-		d := v.Type.Shape[i]
+	order := v.Type.Order()
+	for k := len(order) - 1; k >= 0; k-- {
+		i := order[k]
 		if i != v.Type.Lanes-1 {
 			position = loop.Plus(loop.Times(index[i], loop.I(size)), position)
-			size *= d
+			size *= v.Type.Shape[i]
 			continue
 		}
 		a, ok := index[i].ToAffine()
@@ -708,7 +726,7 @@ func flatPosition(v *ir.Value, index []*loop.Expr) *loop.Expr {
 			return outside
 		}
 		position = loop.Plus(loop.Plus(loop.Times(block, loop.I(size)), position), lane)
-		size *= (d + ir.LaneBlock - 1) / ir.LaneBlock
+		size *= v.Type.Blocks(i)
 	}
 	return position
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"netc/codegen/asm"
+	"netc/ir"
 	"netc/ir/loop"
 )
 
@@ -32,6 +33,8 @@ type reduction struct {
 	checked map[int]bool
 	isLanes bool // the reduction has lanes of its own
 
+	ahead func() // before the innermost loop, asks for what the next tile reads there
+
 	// A blocked contraction runs atStop where axis number stop would begin.
 	stop   int
 	atStop func()
@@ -51,6 +54,7 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 	red.leave(points)
 	red.unroll = e.unrollFor(r, len(points))
 	red.body = func(int) { red.terms(points, sums) }
+	red.ahead = e.pixelsAhead(red, points)
 	red.run()
 	for i, p := range points {
 		e.atPoint(p, func() {
@@ -204,6 +208,49 @@ func (e *emitter) prefetch(r *loop.Reduce, points []point) {
 				}
 			})
 		})
+	}
+}
+
+// pixelsAhead gives what asks for the pixels of the next tile along a row, one
+// block of channels at a time, of a convolution of one pixel whose lanes are
+// channels: the blocks lie far apart, so that the processor does not foresee
+// them.
+func (e *emitter) pixelsAhead(red *reduction, points []point) func() {
+	r := red.r
+	if !e.inChannels || len(r.Axes) < 2 || len(r.Within) > 0 {
+		return nil
+	}
+	inner := r.Axes[len(r.Axes)-1]
+	var row *loop.Var
+	for _, v := range e.axes {
+		if slices.ContainsFunc(gets(r.Of), func(t *loop.Expr) bool { return !e.vectorLoad(t) && t.Uses(v) }) {
+			row = v
+		}
+	}
+	if inner.Extent != ir.LaneBlock || row == nil {
+		return nil
+	}
+	return func() {
+		seen := map[string]bool{}
+		e.at[inner] = number(0)
+		for _, p := range points {
+			e.atPoint(p, func() {
+				for _, t := range gets(r.Of) {
+					at := e.int(t.Args[0])
+					if at.aff == nil || at.aff.lane() != 0 || !t.Uses(row) {
+						continue
+					}
+					m := e.memory(t.Value, *at.aff)
+					step, _ := flatStride(t.Args[0], row)
+					m.Disp += 4 * step * max(e.size[row], 1)
+					if k := fmt.Sprint(m); !seen[k] {
+						seen[k] = true
+						e.f.Prefetch(m)
+					}
+				}
+			})
+		}
+		delete(e.at, inner)
 	}
 }
 
@@ -429,8 +476,17 @@ func (red *reduction) loops(i int) {
 		e.along(v, func() { red.axis(i + 1) })
 		return
 	}
+	if red.ahead != nil {
+		red.ahead()
+	}
+	parts, done := red.clipped(v)
+	defer func() {
+		for _, n := range done {
+			delete(red.checked, n)
+		}
+	}()
 	step := 0
-	for _, p := range e.cut(v) {
+	for _, p := range parts {
 		n := p.to - p.from
 		u := red.unroll
 		if n%u != 0 {
@@ -441,12 +497,57 @@ func (red *reduction) loops(i int) {
 			e.loop(n/u, func(it affine) {
 				for k := range u {
 					e.at[v] = it.times(u).plus(number(p.from+k), 1)
+					if e.reloads {
+						e.push(nil, -1)
+					}
 					red.last(i+1, step+k)
+					if e.reloads {
+						e.pop()
+					}
 				}
 			})
 		})
 	}
 	delete(e.at, v)
+}
+
+// clipped gives the parts of the innermost axis of a contraction in channels
+// that are inside of the ranges which it alone leaves open, and the numbers of
+// those.
+func (red *reduction) clipped(v *loop.Var) (parts []part, done []int) {
+	e := red.emitter
+	parts = e.cut(v)
+	if !e.inChannels || len(parts) != 1 || parts[0].size > 1 {
+		return parts, nil
+	}
+	lo, hi := parts[0].from, parts[0].to
+	for n, w := range red.r.Within {
+		a, ok := w.Index.ToAffine()
+		if red.checked[n] || red.isLater(w) || !ok || a.Coef[v] < 1 {
+			continue
+		}
+		e.at[v] = number(0)
+		rest := e.affine(w.Index)
+		delete(e.at, v)
+		if !rest.isConst() {
+			continue
+		}
+		step := a.Coef[v]
+		for lo < hi && rest.konst+step*lo < 0 {
+			lo++
+		}
+		for lo < hi && rest.konst+step*(hi-1) >= w.Extent {
+			hi--
+		}
+		red.checked[n] = true
+		done = append(done, n)
+	}
+	if lo >= hi {
+		return nil, done
+	}
+	clip := parts[0]
+	clip.from, clip.to = lo, hi
+	return []part{clip}, done
 }
 
 // last is axis for what is left after the innermost loop: lanes.

@@ -43,10 +43,7 @@ func (p *prepared) cutOf(v *loop.Var) []part {
 func (p *prepared) plan(isa asm.ISA) schedule {
 	if r := p.contraction(); r != nil {
 		p.tile(r, isa)
-		b := p.block(p.body[0].(*loop.Reduce))
-		if b == nil {
-			b = p.blockChannels(p.body[0].(*loop.Reduce))
-		}
+		b := p.blockFor(p.body[0].(*loop.Reduce))
 		if b != nil {
 			groups := 0
 			for groups < len(p.axes) && p.isGroup[p.axes[groups]] {
@@ -63,6 +60,31 @@ func (p *prepared) plan(isa asm.ISA) schedule {
 		p.unrollElements()
 	}
 	return p.chooseTasks()
+}
+
+// blockFor arranges a contraction around what stays near.
+func (p *prepared) blockFor(r *loop.Reduce) *blocking {
+	ways := []func(*loop.Reduce) *blocking{p.block, p.blockChannels}
+	if p.inChannels {
+		ways = []func(*loop.Reduce) *blocking{p.blockWeights}
+		if p.storesImages() {
+			ways = []func(*loop.Reduce) *blocking{p.blockPixels}
+		}
+	}
+	for _, way := range ways {
+		if b := way(r); b != nil {
+			return b
+		}
+	}
+	return nil
+}
+
+// storesImages reports whether the nest stores images with channels in lanes.
+func (p *prepared) storesImages() bool {
+	return slices.ContainsFunc(p.body, func(s loop.Stmt) bool {
+		put, ok := s.(*loop.Put)
+		return ok && put.Value.Type.Lanes == 2
+	})
 }
 
 // contraction is the sum of products at the heart of a convolution or matrix
@@ -123,18 +145,19 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		axes = append(axes, v)
 	}
 	type choice struct {
-		a, b   *loop.Var
-		pa, pb []part
+		a, b    *loop.Var
+		pa, pb  []part
+		reloads bool
 	}
 	var best choice
 	least := math.Inf(1)
 	single := []part{{from: 0, to: 1, size: 1}}
 	inner := r.Axes[len(r.Axes)-1]
-	consider := func(a, b *loop.Var, pa, pb []part) {
+	estimate := func(a, b *loop.Var, pa, pb []part, reloads bool) {
 		cycles := 0.0
 		for _, x := range pa {
 			for _, y := range pb {
-				c, ok := m.cycles(terms, p.vectorLoad, inner, a, b, x.size, y.size)
+				c, ok := m.cycles(terms, p.vectorLoad, inner, a, b, x.size, y.size, reloads)
 				if !ok {
 					return
 				}
@@ -155,14 +178,20 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		// Points that lie far apart bring in memory that the next point of the
 		// row does not use.
 		for _, v := range []*loop.Var{a, b} {
-			if v != nil && slices.ContainsFunc(terms, func(t *loop.Expr) bool { return p.vectorLoad(t) && isFar(t, v) }) {
+			if v != nil && slices.ContainsFunc(terms, func(t *loop.Expr) bool { return (p.inChannels || p.vectorLoad(t)) && isFar(t, v) }) {
 				cycles *= 1.05
 			}
 		}
 		// More code for the same work is worse.
 		cycles *= 1 + 0.004*float64(len(pa)*len(pb))
 		if cycles/points < least {
-			best, least = choice{a, b, pa, pb}, cycles/points
+			best, least = choice{a, b, pa, pb, reloads}, cycles/points
+		}
+	}
+	consider := func(a, b *loop.Var, pa, pb []part) {
+		estimate(a, b, pa, pb, false)
+		if p.inChannels {
+			estimate(a, b, pa, pb, true)
 		}
 	}
 	most := m.registers - 3
@@ -181,6 +210,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 			}
 		}
 	}
+	p.reloads = best.reloads
 	for v, list := range map[*loop.Var][]part{best.a: best.pa, best.b: best.pb} {
 		if v != nil {
 			p.parts[v] = list
@@ -362,11 +392,11 @@ func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
 
 // cycles estimates one step of the reduction for a tile of sa by sb points.
 // Where the innermost axis is written out, its steps share the loads of
-// neighbouring points.
-func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inner, a, b *loop.Var, sa, sb int) (float64, bool) {
+// neighbouring points, unless each step loads again what it needs.
+func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inner, a, b *loop.Var, sa, sb int, reloads bool) (float64, bool) {
 	loads, lines, held := 0.0, 0.0, 0
 	steps := 1
-	if inner.Extent <= mostUnrolled {
+	if inner.Extent <= mostUnrolled && !reloads {
 		steps = inner.Extent
 	}
 	for _, t := range terms {
@@ -486,6 +516,14 @@ func (p *prepared) tiled(r *loop.Reduce, v *loop.Var, size int) []part {
 	}
 	if size == 1 && (lo > 0 || hi < v.Extent) {
 		return []part{{from: 0, to: v.Extent, size: 1}}
+	}
+	if p.inChannels && v.Extent >= 2*size { // whole tiles at the ends too
+		if lo > 0 {
+			lo = (lo + size - 1) / size * size
+		}
+		if hi < v.Extent {
+			hi = v.Extent - (v.Extent-hi+size-1)/size*size
+		}
 	}
 	constant(0, lo)
 	list = append(list, chunked([]part{{from: lo, to: hi, size: 1}}, size)...)

@@ -17,7 +17,7 @@ import (
 
 // applied makes an application of one operator, on operands rounded to float32.
 // In lanes, every tensor whose first axis is the batch is, but for those that
-// the pass batch-in-lanes leaves row-major; it is nil where there is none.
+// the pass layouts leaves row-major; it is nil where there is none.
 func applied(t *testing.T, name string, o ir.Op, in []ir.Type, data [][]float64, lanes bool) *vectortest.Application {
 	t.Helper()
 	b := newBuilder(0, 0, lanes)

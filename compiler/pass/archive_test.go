@@ -28,7 +28,7 @@ var archivePasses = map[string]func(*ir.Graph) error{
 
 // laneBatch puts the batch in lanes, which is the first input's first axis.
 func laneBatch(g *ir.Graph) error {
-	_, err := BatchInLanes(g, g.Inputs[0].Type.Shape[0])
+	_, err := Layouts(g, g.Inputs[0].Type.Shape[0])
 	return err
 }
 

@@ -9,7 +9,6 @@ package loop
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"netc/ir"
 )
@@ -474,18 +473,18 @@ func Flat(shape ir.Shape, index []*Expr) *Expr {
 // Position is where an element of a tensor lies in memory, in elements. On an
 // axis in lanes it is affine only where the index is a multiple of a block.
 func Position(t ir.Type, index []*Expr) *Expr {
-	switch {
-	case t.Swap:
-		shape, places := slices.Clone(t.Shape), slices.Clone(index)
-		shape[0], shape[1] = shape[1], shape[0]
-		places[0], places[1] = places[1], places[0]
-		return Flat(shape, places)
-	case t.Lanes == 0:
+	if t.IsRowMajor() {
 		return Flat(t.Shape, index)
 	}
-	axis := t.Lanes - 1
-	shape, blocks := slices.Clone(t.Shape), slices.Clone(index)
-	shape[axis] = (shape[axis] + ir.LaneBlock - 1) / ir.LaneBlock
-	blocks[axis] = Over(index[axis], I(ir.LaneBlock))
-	return Plus(Times(Flat(shape, blocks), I(ir.LaneBlock)), Remainder(index[axis], I(ir.LaneBlock)))
+	shape, places := make(ir.Shape, len(t.Shape)), make([]*Expr, len(t.Shape))
+	for i, axis := range t.Order() {
+		shape[i], places[i] = t.Blocks(axis), index[axis]
+		if axis == t.Lanes-1 {
+			places[i] = Over(index[axis], I(ir.LaneBlock))
+		}
+	}
+	if t.Lanes == 0 {
+		return Flat(shape, places)
+	}
+	return Plus(Times(Flat(shape, places), I(ir.LaneBlock)), Remainder(index[t.Lanes-1], I(ir.LaneBlock)))
 }

@@ -20,28 +20,22 @@ func Interpret(n *Nest, tensors Tensors, uniform func(seed, iteration, stream, e
 
 // rowMajor is the row-major number of the element at a position in memory.
 func rowMajor(t ir.Type, position int) int {
-	switch {
-	case t.Swap:
-		rest := t.Shape[2:].Count()
-		second, first := position/rest/t.Shape[0], position/rest%t.Shape[0]
-		return (first*t.Shape[1]+second)*rest + position%rest
-	case t.Lanes == 0:
-		return position
+	rest, lane := position, 0
+	if t.Lanes != 0 {
+		rest, lane = position/ir.LaneBlock, position%ir.LaneBlock
 	}
-	axis := t.Lanes - 1
-	number, stride, rest := 0, 1, position/ir.LaneBlock
-	for i := len(t.Shape) - 1; i >= 0; i-- {
-		extent := t.Shape[i]
-		if i == axis {
-			extent = (extent + ir.LaneBlock - 1) / ir.LaneBlock
+	order, index := t.Order(), make([]int, len(t.Shape))
+	for i := len(order) - 1; i >= 0; i-- {
+		axis := order[i]
+		index[axis] = rest % t.Blocks(axis)
+		rest /= t.Blocks(axis)
+		if axis == t.Lanes-1 {
+			index[axis] = index[axis]*ir.LaneBlock + lane
 		}
-		index := rest % extent
-		rest /= extent
-		if i == axis {
-			index = index*ir.LaneBlock + position%ir.LaneBlock
-		}
-		number += index * stride
-		stride *= t.Shape[i]
+	}
+	number := 0
+	for i, d := range t.Shape {
+		number = number*d + index[i]
 	}
 	return number
 }

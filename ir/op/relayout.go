@@ -8,7 +8,7 @@ import (
 func init() { ir.Register(func() ir.Op { return &Relayout{} }) }
 
 // Relayout gives a tensor another place in memory: row-major, with an axis in
-// lanes, or with two axes exchanged (see ir.Type). The elements stay the same.
+// lanes, or with the first two axes exchanged (see ir.Type). The elements stay the same.
 type Relayout struct {
 	Lanes int  `ir:"lanes"` // 1 + the axis in lanes, or 0
 	Swap  bool `ir:"swap"`  // exchanges the first two axes in memory
@@ -27,7 +27,7 @@ func (o *Relayout) Infer(in []ir.Type) ([]ir.Type, error) {
 	if o.Lanes < 0 || o.Lanes > len(in[0].Shape) {
 		return nil, ir.Misfit("lanes", "%s has no axis %d", in[0], o.Lanes-1)
 	}
-	if o.Swap && (o.Lanes != 0 || len(in[0].Shape) < 2) {
+	if o.Swap && len(in[0].Shape) < 2 {
 		return nil, ir.Misfit("swap", "%s has no two axes to exchange", in[0])
 	}
 	out := in[0]

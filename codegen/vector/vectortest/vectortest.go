@@ -66,6 +66,9 @@ func place(t ir.Type, number int) int {
 		index[0], index[1] = index[1], index[0]
 	}
 	if a := t.Lanes - 1; a >= 0 {
+		if t.Swap && a < 2 {
+			a = 1 - a
+		}
 		shape[a] = (shape[a] + ir.LaneBlock - 1) / ir.LaneBlock
 		lane, index[a] = index[a]%ir.LaneBlock, index[a]/ir.LaneBlock
 	}

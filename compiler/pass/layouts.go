@@ -11,14 +11,20 @@ import (
 // leave most of a vector empty.
 const leastLanes = 8
 
-// BatchInLanes puts the batch of activations and their gradients in lanes, so
-// that one vector instruction serves neighbouring samples and no operator has
-// to shuffle; see ir.Type.
+// Layouts chooses how the tensors between kernels lie in memory (see ir.Type),
+// so that one vector instruction serves 8 or 16 neighbours and no operator has
+// to shuffle, and converts where a kernel wants another layout than it is given.
 //
 //	conv1 = conv data, w   : f32[64,20,24,24]
 //	=>
 //	data.lanes = relayout data     : f32[64/16,1,28,28]
 //	conv1 = conv data.lanes, w     : f32[64/16,20,24,24]
+//
+// Every kernel works in one of two ways, or row-major. With the batch in lanes,
+// a vector holds the same element of neighbouring samples: that suits every
+// operator, and any number of channels. With the channels in lanes, it holds
+// neighbouring channels: that suits wide convolutions, whose operands then lie
+// in the order in which they are read, and single samples.
 //
 // Inputs, outputs, parameters and states stay row-major, because the outside
 // reads and writes them. The operand of a product that sums over the batch
@@ -27,56 +33,53 @@ const leastLanes = 8
 // value that was an output to the row-major value that takes its place. Runs
 // after the fusions, because only what kernels store has a layout, and before
 // order, which orders the conversions too.
-func BatchInLanes(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
-	if batch < leastLanes {
+func Layouts(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
+	l := &layouts{g: g, batch: batch, converted: map[conversion]*ir.Value{}, wide: map[*ir.Node]bool{}, written: map[*ir.Value]bool{}}
+	for _, w := range g.Writes {
+		l.written[w.Value] = true
+	}
+	l.chooseWide()
+	if batch < leastLanes && len(l.wide) == 0 {
 		subsample(g)
 		return nil, nil
 	}
-	l := &lanes{g: g, batch: batch, converted: map[*ir.Value]*ir.Value{}}
-	written := map[*ir.Value]bool{}
-	for _, w := range g.Writes {
-		written[w.Value] = true
-	}
+	l.unfuseUpdates()
 	for _, n := range g.Nodes {
+		if isRelayout(n) { // of an earlier run
+			continue
+		}
 		for _, v := range n.Out {
-			if l.isBatch(v) && !written[v] && !isRelayout(n) {
+			switch {
+			case l.wide[n] && isWeightGradient(n):
+				v.Type = v.Type.InLanes(0)
+			case l.wide[n] && len(v.Type.Shape) == 4:
+				v.Type = v.Type.InLanes(1)
+			case !l.wide[n] && l.isBatch(v) && !l.written[v]:
 				v.Type = v.Type.InLanes(0)
 			}
 		}
 	}
 	for _, n := range g.Nodes {
-		if isRelayout(n) { // of an earlier run
+		if isRelayout(n) {
 			l.nodes = append(l.nodes, n)
 			continue
 		}
 		for _, v := range slices.Clone(n.In) {
-			if l.isSwapped(n, v) {
-				replaceOperand(n, v, l.convertTo(v, ".swapped", &op.Relayout{Swap: true}))
-				continue
-			}
-			want := v.Type.Lanes
-			switch {
-			case !l.isBatch(v) || written[v]:
-			case l.staysRowMajor(n, v):
-				want = 0
-			default:
-				want = 1
-			}
-			if want != v.Type.Lanes {
-				replaceOperand(n, v, l.convert(v, want))
+			if to := l.wanted(n, v); !to.SameLayout(v.Type) {
+				replaceOperand(n, v, l.convert(v, to))
 			}
 		}
 		l.nodes = append(l.nodes, n)
 	}
 	outputs := map[*ir.Value]*ir.Value{}
 	for i, v := range g.Outputs {
-		if v.Type.Lanes == 0 {
+		if v.Type.IsRowMajor() {
 			continue
 		}
 		if outputs[v] == nil {
 			name := v.Name
 			g.Rename(v, name+".lanes")
-			outputs[v] = l.convert(v, 0)
+			outputs[v] = l.convert(v, v.Type.RowMajor())
 			g.Rename(outputs[v], name)
 		}
 		g.Outputs[i] = outputs[v]
@@ -85,11 +88,20 @@ func BatchInLanes(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 	return outputs, nil
 }
 
-type lanes struct {
+type layouts struct {
 	g         *ir.Graph
 	batch     int
-	converted map[*ir.Value]*ir.Value // the other layout of a value
+	wide      map[*ir.Node]bool // nodes that work with the channels in lanes
+	written   map[*ir.Value]bool
+	converted map[conversion]*ir.Value
 	nodes     []*ir.Node
+}
+
+// conversion is a value and the layout that it is wanted in.
+type conversion struct {
+	value *ir.Value
+	lanes int
+	swap  bool
 }
 
 func isRelayout(n *ir.Node) bool {
@@ -98,7 +110,7 @@ func isRelayout(n *ir.Node) bool {
 }
 
 // isBatch reports whether a value's first axis is the batch and it has others.
-func (l *lanes) isBatch(v *ir.Value) bool {
+func (l *layouts) isBatch(v *ir.Value) bool {
 	return v.Kind != ir.Param && v.Kind != ir.State && !v.Type.Swap && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch &&
 		v.Type.Shape.Count() > l.batch
 }
@@ -106,7 +118,7 @@ func (l *lanes) isBatch(v *ir.Value) bool {
 // staysRowMajor reports whether a node reads an operand row-major: a reshape
 // that takes the batch apart, and the right operand of a product that sums
 // over the batch.
-func (l *lanes) staysRowMajor(n *ir.Node, v *ir.Value) bool {
+func (l *layouts) staysRowMajor(n *ir.Node, v *ir.Value) bool {
 	for _, inner := range n.Operators() {
 		switch o := inner.Op.(type) {
 		case *op.Reshape:
@@ -129,35 +141,53 @@ const leastSwapped = 16
 // isSwapped reports whether a node is the data gradient of a convolution and
 // the operand its weights: the gradient sums over the output channels, which
 // are then neighbours in memory, as the input channels are for the convolution.
-func (l *lanes) isSwapped(n *ir.Node, v *ir.Value) bool {
+func (l *layouts) isSwapped(n *ir.Node, v *ir.Value) bool {
 	return slices.ContainsFunc(n.Operators(), func(inner *ir.Node) bool {
 		o, ok := inner.Op.(*op.ConvGradData)
-		return ok && inner.In[1] == v && l.isBatch(inner.In[0]) && v.Type.IsRowMajor() && v.Type.Shape[0]/o.Group >= leastSwapped
+		return ok && inner.In[1] == v && l.isBatch(inner.In[0]) && v.Type.Shape[0]/o.Group >= leastSwapped
 	})
 }
 
-// convert gives a value in another layout, computed once.
-func (l *lanes) convert(v *ir.Value, want int) *ir.Value {
-	suffix := ".lanes"
-	if want == 0 {
-		suffix = ".rows"
+// wanted is the layout in which a node reads an operand.
+func (l *layouts) wanted(n *ir.Node, v *ir.Value) ir.Type {
+	switch {
+	case l.wide[n]:
+		return l.wantedWide(n, v)
+	case l.batch < leastLanes:
+		return v.Type.RowMajor()
+	case l.isSwapped(n, v):
+		return v.Type.RowMajor().Swapped()
+	case !l.isBatch(v) || l.written[v] || l.staysRowMajor(n, v):
+		return v.Type.RowMajor()
 	}
-	return l.convertTo(v, suffix, &op.Relayout{Lanes: want})
+	return v.Type.RowMajor().InLanes(0)
 }
 
-// convertTo gives a value in the layout of a relayout, computed once.
-func (l *lanes) convertTo(v *ir.Value, suffix string, to *op.Relayout) *ir.Value {
-	if c := l.converted[v]; c != nil {
+// convert gives a value in another layout, computed once.
+func (l *layouts) convert(v *ir.Value, to ir.Type) *ir.Value {
+	key := conversion{v, to.Lanes, to.Swap}
+	if c := l.converted[key]; c != nil {
 		return c
+	}
+	suffix := ".rows"
+	switch {
+	case to.Swap && to.Lanes != 0:
+		suffix = ".turned"
+	case to.Swap:
+		suffix = ".swapped"
+	case to.Lanes == 1:
+		suffix = ".lanes"
+	case to.Lanes > 1:
+		suffix = ".channels"
 	}
 	from := v.From
 	if v.Def != nil {
 		from = v.Def.From
 	}
-	c := l.g.Must(to, v.Name+suffix, from, v)
+	c := l.g.Must(&op.Relayout{Lanes: to.Lanes, Swap: to.Swap}, v.Name+suffix, from, v)
 	l.nodes = append(l.nodes, c.Def)
 	l.g.Nodes = l.g.Nodes[:len(l.g.Nodes)-1]
-	l.converted[v] = c
+	l.converted[key] = c
 	return c
 }
 

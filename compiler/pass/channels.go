@@ -1,0 +1,192 @@
+package pass
+
+import (
+	"slices"
+
+	"netc/ir"
+	"netc/ir/loop"
+	"netc/ir/op"
+)
+
+// chooseWide chooses the nodes that work with the channels in lanes: the
+// convolutions that gain by it, and around them every node that can and of
+// whose images most are so.
+func (l *layouts) chooseWide() {
+	made := map[*ir.Value]bool{} // images in channels
+	for _, n := range l.g.Nodes {
+		if convolution(n) != nil {
+			l.wide[n] = l.isWideConvolution(n)
+		} else {
+			l.wide[n] = l.mostly(n, made) && l.canBeWide(n)
+		}
+		if !l.wide[n] {
+			delete(l.wide, n)
+			continue
+		}
+		for _, v := range n.Out {
+			made[v] = len(v.Type.Shape) == 4
+		}
+	}
+}
+
+// mostly reports whether more bytes of a node's images come in channels than
+// do not.
+func (l *layouts) mostly(n *ir.Node, made map[*ir.Value]bool) bool {
+	balance := 0
+	for _, v := range n.In {
+		switch {
+		case len(v.Type.Shape) != 4 || !l.isBatch(v):
+		case made[v]:
+			balance += v.Type.Bytes()
+		default:
+			balance -= v.Type.Bytes()
+		}
+	}
+	return balance > 0
+}
+
+// convolution finds the convolution of a node, or one of its gradients.
+func convolution(n *ir.Node) *ir.Node {
+	for _, inner := range n.Operators() {
+		switch inner.Op.(type) {
+		case *op.Conv, *op.ConvGradData, *op.ConvGradWeight:
+			return inner
+		}
+	}
+	return nil
+}
+
+func isWeightGradient(n *ir.Node) bool {
+	inner := convolution(n)
+	if inner == nil {
+		return false
+	}
+	_, ok := inner.Op.(*op.ConvGradWeight)
+	return ok
+}
+
+// isWideConvolution reports whether a convolution works with its channels in lanes.
+func (l *layouts) isWideConvolution(n *ir.Node) bool {
+	inner := convolution(n)
+	var images, results *ir.Value
+	group := 1
+	switch o := inner.Op.(type) {
+	case *op.Conv:
+		images, results, group = inner.In[0], inner.Out[0], o.Group
+	case *op.ConvGradData:
+		images, results, group = inner.Out[0], inner.In[0], o.Group
+	case *op.ConvGradWeight:
+		images, results, group = inner.In[0], inner.In[1], o.Group
+	}
+	c, k := images.Type.Shape[1]/group, results.Type.Shape[1]/group
+	return k%ir.LaneBlock == 0 && (c%ir.LaneBlock == 0 || images.Kind == ir.Input)
+}
+
+// wantedWide is the layout in which a node with its channels in lanes reads an
+// operand: images in channels, but for the network's inputs, of which a
+// convolution reads one element at a time; weights with the axis in lanes that
+// the result has in lanes.
+func (l *layouts) wantedWide(n *ir.Node, v *ir.Value) ir.Type {
+	inner := convolution(n)
+	if inner != nil && slices.Contains(inner.In, v) {
+		if v.Kind == ir.Input {
+			return v.Type.RowMajor()
+		}
+		if v == inner.In[1] && !isWeightGradient(n) {
+			if _, forward := inner.Op.(*op.Conv); forward {
+				return v.Type.RowMajor().InLanes(0)
+			}
+			return v.Type.RowMajor().Swapped().InLanes(1)
+		}
+	}
+	if len(v.Type.Shape) == 4 && l.isBatch(v) {
+		return v.Type.RowMajor().InLanes(1)
+	}
+	return v.Type.RowMajor()
+}
+
+// canBeWide reports whether a node other than a convolution can have channels
+// in lanes: each of its nests has an axis that runs through the channels of
+// all images that it reads and writes, in whole blocks.
+func (l *layouts) canBeWide(n *ir.Node) bool {
+	nests, err := op.Nests(n)
+	if err != nil {
+		return false
+	}
+	for _, nest := range nests {
+		var channel *loop.Var
+		fits := true
+		visit := func(v *ir.Value, index []*loop.Expr) {
+			if len(v.Type.Shape) != 4 || !l.isBatch(v) {
+				return
+			}
+			at, ok := index[1].ToAffine()
+			if !ok || v.Type.Shape[1]%ir.LaneBlock != 0 || at.Const%ir.LaneBlock != 0 {
+				fits = false
+				return
+			}
+			own := 0
+			for u, step := range at.Coef {
+				switch {
+				case step%ir.LaneBlock == 0:
+				case step == 1 && slices.Contains(nest.Axes, u) && u.Extent%ir.LaneBlock == 0 && (channel == nil || channel == u):
+					channel = u
+					own++
+				default:
+					fits = false
+				}
+			}
+			fits = fits && own == 1
+		}
+		loop.WalkExprs(nest.Body, func(e *loop.Expr) {
+			if e.Op == loop.Load {
+				visit(e.Value, e.Args)
+			}
+		})
+		stores(nest.Body, func(s *loop.Store) { visit(s.Value, s.Index) })
+		if !fits || channel == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func stores(body []loop.Stmt, visit func(*loop.Store)) {
+	for _, s := range body {
+		switch s := s.(type) {
+		case *loop.Store:
+			visit(s)
+		case *loop.For:
+			stores(s.Body, visit)
+		case *loop.Reduce:
+			stores(s.Body, visit)
+		}
+	}
+}
+
+// unfuseUpdates takes apart the kernels that compute a weight's gradient in
+// lanes and update the weight, which is row-major: the gradient is converted
+// between the two.
+func (l *layouts) unfuseUpdates() {
+	var nodes []*ir.Node
+	for _, n := range l.g.Nodes {
+		inner := convolution(n)
+		if !l.wide[n] || inner == n || !isWeightGradient(n) {
+			nodes = append(nodes, n)
+			continue
+		}
+		gradient := inner.Out[0]
+		gradient.Def = inner
+		l.wide[inner] = true
+		delete(l.wide, n)
+		nodes = append(nodes, inner)
+		rest := slices.DeleteFunc(slices.Clone(n.Body), func(b *ir.Node) bool { return b == inner })
+		if len(rest) == 1 {
+			rest[0].Out[0].Def = rest[0]
+			nodes = append(nodes, rest[0])
+			continue
+		}
+		nodes = append(nodes, ir.NewGroup(rest, func(v *ir.Value) bool { return slices.Contains(n.Out, v) }))
+	}
+	l.g.Nodes = nodes
+}
