@@ -98,7 +98,7 @@ var steps = []step{
 	},
 	{
 		name:    "order",
-		does:    "orders the kernels for the least peak memory",
+		does:    "puts the kernels that steps need not repeat first, and orders all for the least peak memory",
 		because: "last, because it orders kernels, which the fusions make",
 		run:     pure(pass.Order),
 	},
