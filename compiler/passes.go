@@ -53,6 +53,12 @@ var steps = []step{
 		run:     pure(pass.CommonSubexpressions),
 	},
 	{
+		name:    "fold-affine",
+		does:    "makes one product and one sum of a chain of normalisations, scales and shifts that parameters alone decide",
+		because: "before drop-dead, which removes what it leaves behind, and before the fusions, which take it into the kernel before it",
+		run:     pure(pass.FoldAffine),
+	},
+	{
 		name:    "drop-dead",
 		does:    "removes what no output and no update needs",
 		because: "before the fusions, because dead readers would force stores",
