@@ -189,6 +189,7 @@ func (ph *phase) body() string {
 	return b.String()
 }
 
+// launches prints a field of the phase that lists calls.
 func launches(field string, calls []string) string {
 	return field + ": []runtime.Launch{\n" + strings.Join(calls, "\n") + "\n},\n"
 }

@@ -19,10 +19,14 @@ import (
 //
 // (scale, shift, y.gain and y.offset broadcast). A chain ends where its value is
 // an output or has another reader, and where the next numbers are repeated along
-// other axes; it stays as it is where nothing is saved. Broadcasts that lose their
-// readers are left for DropDead. The result is rounded otherwise, which moves it about as
-// much as a rounding of x does.
+// other axes; it stays as it is where nothing is saved. The result is rounded
+// otherwise, which moves it about as much as a rounding of x does. Runs before
+// DropDead, which removes the broadcasts that lose their readers, and before the
+// fusions, which take the product and the sum into the kernel that makes x.
 func FoldAffine(g *ir.Graph) error {
+	if len(g.Writes) > 0 {
+		return nil // every step would compute the numbers again
+	}
 	a := affine{g: g, invariant: g.Invariant(), readers: g.Readers(), roots: rootsOf(g)}
 	nodes := g.Nodes
 	made := map[*ir.Node][]*ir.Node{} // before the node that reads them

@@ -15,8 +15,9 @@ const stepwiseVariable = "NETC_CUDA_SYNC"
 
 // Executor computes a program's phases on a GPU. A phase is one CUDA graph: it
 // takes the inputs from a staging area into the arena, runs the kernels, and
-// leaves the loss in pinned memory. Each phase has two slots, so that the next
-// batch is made and copied while this one is computed.
+// leaves the loss in pinned memory. Its setup is launched before it where it is
+// due. Each phase has two slots, so that the next batch is made and copied while
+// this one is computed.
 type Executor struct {
 	gpu     *gpu
 	network *Program
