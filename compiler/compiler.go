@@ -68,7 +68,8 @@ type Phase struct {
 	Layers  []layer.Info
 	Names   map[string]*ir.Value // the user's names of tensors
 	Plan    *plan.Plan
-	Kernels []*Kernel
+	Kernels []*Kernel // in the order in which they run
+	Setup   int       // so many of Kernels, the first, are the graph's setup and not part of a step
 }
 
 // Kernel is one loop nest of a node, with its schedule.
@@ -383,7 +384,8 @@ func GradientName(tensor string) string { return tensor + ".grad" }
 
 // kernels lists the nests to emit, in order; reshapes that are aliases need none.
 func (p *Phase) kernels(optimize bool) error {
-	for _, n := range p.Graph.Nodes {
+	setup := p.Graph.Setup()
+	for node, n := range p.Graph.Nodes {
 		if p.Plan.IsAlias(n) {
 			continue
 		}
@@ -394,6 +396,9 @@ func (p *Phase) kernels(optimize bool) error {
 		schedules := schedule.All(nests, optimize)
 		for i, nest := range nests {
 			p.Kernels = append(p.Kernels, &Kernel{n, nest, schedules[i], i, len(nests)})
+		}
+		if node < setup {
+			p.Setup = len(p.Kernels)
 		}
 	}
 	return nil

@@ -53,6 +53,12 @@ var steps = []step{
 		run:     pure(pass.CommonSubexpressions),
 	},
 	{
+		name:    "fold-affine",
+		does:    "makes one product and one sum of a chain of normalisations, scales and shifts that parameters alone decide",
+		because: "before drop-dead, which removes what it leaves behind, and before the fusions, which take it into the kernel before it",
+		run:     pure(pass.FoldAffine),
+	},
+	{
 		name:    "drop-dead",
 		does:    "removes what no output and no update needs",
 		because: "before the fusions, because dead readers would force stores",
@@ -98,7 +104,7 @@ var steps = []step{
 	},
 	{
 		name:    "order",
-		does:    "orders the kernels for the least peak memory",
+		does:    "puts the kernels that steps need not repeat first, and orders all for the least peak memory",
 		because: "last, because it orders kernels, which the fusions make",
 		run:     pure(pass.Order),
 	},

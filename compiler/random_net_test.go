@@ -10,7 +10,7 @@ import (
 	"netc/ir/op"
 )
 
-// netMaker builds a random training graph: layers over images and rows, with
+// netMaker builds a random graph of a phase: layers over images and rows, with
 // branches that join again, and one or several losses.
 type netMaker struct {
 	*rand.Rand
@@ -31,9 +31,10 @@ func randomBatch(seed uint64) int {
 	return 1 + int(seed)%3
 }
 
-// randomNet is the network of a seed. Its outputs are what no node reads.
-func randomNet(seed uint64) *ir.Graph {
-	m := &netMaker{Rand: rand.New(rand.NewPCG(seed, 3)), g: ir.New("random", "train")}
+// randomNet is the network of a seed in a phase, "train" or "test". Its outputs
+// are what no node reads.
+func randomNet(seed uint64, phase string) *ir.Graph {
+	m := &netMaker{Rand: rand.New(rand.NewPCG(seed, 3)), g: ir.New("random", phase)}
 	batch := randomBatch(seed)
 	m.images = []*ir.Value{m.g.AddInput("data", ir.Float(batch, 1+m.IntN(3), 4+m.IntN(3), 4+m.IntN(3)))}
 	layers := []func(){
@@ -165,6 +166,10 @@ func (m *netMaker) pooling() {
 // follow it, as Scale does.
 func (m *netMaker) normalization() {
 	x := m.any()
+	if m.g.Phase == "test" {
+		m.normalizationOfTest(x)
+		return
+	}
 	outs := m.g.MustAll(&op.BatchNorm{Eps: 0.01}, m.layer, nil, x)
 	running := m.g.AddState(m.layer+".running", outs[1].Type, ir.ParamInfo{Filler: ir.Filler{Kind: "constant"}, Saved: true})
 	next := m.add(&op.Map{Formula: "0.9*a + 0.1*b"}, running, outs[1])
@@ -174,6 +179,23 @@ func (m *netMaker) normalization() {
 		return
 	}
 	m.keep(outs[0])
+}
+
+// normalizationOfTest normalises by running statistics, scales and shifts.
+func (m *netMaker) normalizationOfTest(x *ir.Value) {
+	running := func(role string) *ir.Value {
+		return m.g.AddState(m.layer+"."+role, ir.Float(x.Type.Shape[1]), ir.ParamInfo{Filler: ir.Filler{Kind: "constant"}, Saved: true})
+	}
+	half := op.Point("scale")
+	half.By = 0.5
+	y := m.add(&op.Normalize{Eps: 0.01}, x, m.add(half, running("mean")), running("variance"))
+	if m.IntN(2) == 0 {
+		y = m.add(op.Point("mul"), y, m.alongChannels("scale", y))
+	}
+	if m.IntN(2) == 0 {
+		y = m.add(op.Point("add"), y, m.alongChannels("shift", y))
+	}
+	m.keep(y)
 }
 
 func (m *netMaker) lrn() {

@@ -17,7 +17,7 @@ import (
 	"netc/ir/op"
 )
 
-// randomNets is how many random networks TestPassesKeepRandomNets compiles.
+// randomNets is how many random networks are compiled as they train.
 const randomNets = 150
 
 // passTolerance is how far a pass may move a float64 result, relative to the
@@ -30,21 +30,27 @@ var exactPasses = []string{"drop-dead", "spread-views", "fuse-epilogues", "fuse-
 // mostPlanRatio is how much larger than the most bytes live at once an arena may be.
 const mostPlanRatio = 1.01
 
-// TestPassesKeepRandomNets runs the pipeline on random training networks. After
-// each pass the outputs, the loss and what is written are what they were, in
+// TestPassesKeepRandomNets runs the pipeline on random networks, all as they
+// train and some as they are tested. After each pass the outputs, the loss and what is written are what they were, in
 // the reference and in the loop nests of the kernels. At the end schedules keep
 // every bit, and the memory plan is sound and near its lower bound.
 func TestPassesKeepRandomNets(t *testing.T) {
 	changed := map[string]int{}
-	exact, kernels, nodes := 0, 0, 0
-	for seed := range uint64(randomNets) {
-		r := newRandomRun(t, seed)
+	exact, kernels, nodes, setups := 0, 0, 0, 0
+	const networks = randomNets + randomNets/3
+	for number := range uint64(networks) {
+		seed, phase := number, "train"
+		if number >= randomNets {
+			seed, phase = number-randomNets, "test"
+		}
+		r := newRandomRun(t, seed, phase)
 		r.lower()
 		for _, s := range steps {
-			if r.apply(s) {
+			if (s.phase == "" || s.phase == phase) && r.apply(s) {
 				changed[s.name]++
 			}
 		}
+		setups += r.g.Setup()
 		r.compare("plain schedules instead of none", r.scheduled(schedule.Plain), r.nested, 0)
 		r.compare("tiled schedules instead of none", r.scheduled(schedule.Tiled), r.nested, 0)
 		nodes += r.lowered
@@ -58,7 +64,10 @@ func TestPassesKeepRandomNets(t *testing.T) {
 			t.Errorf("the pass %s never changed a network", s.name)
 		}
 	}
-	t.Logf("%d networks: %d operators became %d kernels; %d plans are exactly the bytes live at once", randomNets, nodes, kernels, exact)
+	if setups == 0 {
+		t.Error("no network had a setup")
+	}
+	t.Logf("%d networks: %d operators became %d kernels; %d plans are exactly the bytes live at once", networks, nodes, kernels, exact)
 }
 
 // randomRun is one random network on its way through the pipeline.
@@ -74,9 +83,9 @@ type randomRun struct {
 	lowered int                  // operators before the optimizing passes
 }
 
-func newRandomRun(t *testing.T, seed uint64) *randomRun {
+func newRandomRun(t *testing.T, seed uint64, phase string) *randomRun {
 	r := rand.New(rand.NewPCG(seed, 4))
-	return &randomRun{t: t, seed: seed, g: randomNet(seed), c: &compilation{solver: randomSolver(r), batch: randomBatch(seed)}, feeds: map[string]*eval.Tensor{}}
+	return &randomRun{t: t, seed: seed, g: randomNet(seed, phase), c: &compilation{solver: randomSolver(r), batch: randomBatch(seed)}, feeds: map[string]*eval.Tensor{}}
 }
 
 func (r *randomRun) fatalf(format string, args ...any) {
@@ -184,7 +193,7 @@ func (r *randomRun) seen(of func(*ir.Value) []float64, written func(ir.Write) []
 func (r *randomRun) apply(s step) (changed bool) {
 	r.t.Helper()
 	before := r.g.String()
-	if err := r.c.step(s, &Phase{Name: "train", Graph: r.g}); err != nil {
+	if err := r.c.step(s, &Phase{Name: r.g.Phase, Graph: r.g}); err != nil {
 		r.fatalf("%v", err)
 	}
 	if s.name == "update" {
@@ -269,7 +278,7 @@ func (r *randomRun) plan(g *ir.Graph) bool {
 // has nothing left to do.
 func TestFusionsReachTheirEnd(t *testing.T) {
 	for seed := range uint64(randomNets) {
-		r := newRandomRun(t, seed)
+		r := newRandomRun(t, seed, "train")
 		for _, s := range steps {
 			if err := r.c.step(s, &Phase{Name: "train", Graph: r.g}); err != nil {
 				r.fatalf("%v", err)
@@ -292,7 +301,7 @@ func TestFusionsReachTheirEnd(t *testing.T) {
 // accumulated gradients.
 func TestUpdateGraphsKeepResults(t *testing.T) {
 	for seed := range uint64(randomNets) {
-		r := newRandomRun(t, seed)
+		r := newRandomRun(t, seed, "train")
 		r.c.solver.Accumulate = 3
 		var err error
 		if r.c.gradients, err = pass.Differentiate(r.g, r.c.wanted(r.g)); err != nil {

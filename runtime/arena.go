@@ -21,6 +21,7 @@ const hugePage = 2 << 20
 // memory of our own from the system could not know of its views.
 type Arena struct {
 	bytes []byte
+	setUp *Phase // the last that ran, whose setup is there; nil where parameters have changed since
 }
 
 // NewArena allocates a zeroed arena of the given size, aligned to 64 bytes, or
@@ -31,6 +32,14 @@ func NewArena(bytes int) *Arena {
 		panic(err)
 	}
 	return &Arena{bytes: alignedBytes(bytes)}
+}
+
+// Changed is to be called after parameters or states were written other than by
+// a phase: the next run of a phase that has a setup computes it again.
+func (a *Arena) Changed() {
+	if a != nil {
+		a.setUp = nil
+	}
 }
 
 // alignedBytes allocates zeroed memory for an arena. Memory that Go has fresh

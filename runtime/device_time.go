@@ -82,7 +82,12 @@ func (t *deviceTimer) restart() error {
 	if err := t.profiler.Push(t.program.persistent()); err != nil {
 		return err
 	}
-	_, err := t.step()
+	kernels, took, err := t.profiler.TimeSetup(t.phase)
+	if err != nil {
+		return err
+	}
+	t.results.setupKernels, t.results.setups = kernels, append(t.results.setups, took)
+	_, err = t.step()
 	return err
 }
 

@@ -43,6 +43,10 @@ func (e *clockedExecutor) TimeKernels(phase *Phase, sums []time.Duration) error 
 	return e.Start(phase)
 }
 
+func (e *clockedExecutor) TimeSetup(phase *Phase) (int, time.Duration, error) {
+	return len(phase.Setup), time.Duration(len(phase.Setup)) * time.Millisecond, e.failure
+}
+
 func (e *clockedExecutor) Peaks() (DevicePeaks, error) {
 	return DevicePeaks{Device: "Clock", What: "nothing", Arithmetic: 1e9, Memory: 1e9, Launch: time.Microsecond, Processors: 1}, nil
 }

@@ -39,14 +39,17 @@ type Accelerator struct {
 // device: what the host does meanwhile is left out.
 type Profiler interface {
 	Executor
-	// Launches lists a phase's kernels, in order, with what they cost. A kernel's
-	// Tasks are its blocks.
+	// Launches lists the kernels of a phase's step, in order, with what they cost.
+	// A kernel's Tasks are its blocks.
 	Launches(phase *Phase) []Launch
 	// TimePass computes a phase as Start does, and waits.
 	TimePass(phase *Phase) (time.Duration, error)
 	// TimeKernels computes a phase kernel by kernel and adds each one's time to
 	// its sum.
 	TimeKernels(phase *Phase, sums []time.Duration) error
+	// TimeSetup computes a phase's setup, which may be there already, and gives
+	// the number of its kernels and their time.
+	TimeSetup(phase *Phase) (kernels int, took time.Duration, err error)
 	// Peaks measures what the device can do at most.
 	Peaks() (DevicePeaks, error)
 }
@@ -90,7 +93,11 @@ func (e *poolExecutor) Losses(list []float32, wait bool) ([]float32, error) {
 	return list, nil
 }
 
-func (e *poolExecutor) Push([]Tensor) error { return nil }
+func (e *poolExecutor) Push([]Tensor) error {
+	e.program.Arena.Changed()
+	return nil
+}
+
 func (e *poolExecutor) Pull([]Tensor) error { return nil }
 func (e *poolExecutor) Close() error        { return nil }
 

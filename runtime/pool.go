@@ -98,13 +98,32 @@ func (p *Pool) Run(tasks int, body func(lo, hi int)) {
 	p.compute(&p.single)
 }
 
-// Run computes the phase's kernels in order, split over the pool's threads. The
-// first run with a pool allocates, the following ones do not.
+// Run computes the phase's kernels in order, split over the pool's threads, and
+// before them its setup where that is not there. The first run with a pool
+// allocates, the following ones do not.
 func (p *Phase) Run(pool *Pool) {
 	if len(p.Schedule) == 0 {
 		return
 	}
+	p.setUp(pool)
 	pool.compute(p.prepareFor(pool))
+}
+
+// setUp makes the arena the phase's own: it computes the setup, unless no other
+// phase has run and nothing has changed since it did.
+func (p *Phase) setUp(pool *Pool) {
+	if p.Arena == nil || p.Arena.setUp == p {
+		return
+	}
+	p.Arena.setUp = nil // until all of it is there
+	if len(p.Setup) > 0 {
+		if !p.preparedSetup.isFor(p.Setup, pool.threads) {
+			p.preparedSetup = prepare(p.Setup, pool.threads)
+		}
+		pool.reserve(p.Scratch)
+		pool.compute(p.preparedSetup)
+	}
+	p.Arena.setUp = p
 }
 
 // prepareFor gives the phase's schedule for a pool, which then has the buffers

@@ -32,6 +32,7 @@ type Program struct {
 
 // Phase is one static schedule over the arena.
 type Phase struct {
+	Arena    *Arena // of the tensors; may be nil where no phase of the program has a Setup
 	Batch    int
 	Inputs   []Tensor  // fed before each pass: images and labels
 	Classes  []int     // for each of Inputs: an int32 input's values are 0 to Classes-1; 0 where nothing bounds them
@@ -39,10 +40,16 @@ type Phase struct {
 	Outputs  []Tensor  // scalars and results that the phase reports: loss, accuracy
 	Loss     []float32 // one element: the weighted total; nil when the phase has no loss
 	Tensors  []Tensor  // every tensor that may be read after the pass, by name
-	Schedule []Launch  // stays as it is once the phase has run
+	Schedule []Launch  // a step; stays as it is once the phase has run
 	Scratch  int       // bytes of the buffer that each thread needs for its Code kernels
 
-	prepared *schedule // of Run's last pool
+	// Setup computes what depends on parameters and states alone, in a phase that
+	// leaves them as they are. Run does it before the first step, and again when
+	// another phase has run or Arena.Changed was called since. It stays as it is
+	// once the phase has run.
+	Setup []Launch
+
+	prepared, preparedSetup *schedule // of Run's last pool
 }
 
 // Launch is one kernel of a schedule, with its arguments bound, in one of two

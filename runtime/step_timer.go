@@ -22,6 +22,9 @@ type stepTimer struct {
 	batch    int32 // the number of batches computed so far
 	diverged bool  // a loss was no finite number
 
+	setupKernels int             // of the phase's setup
+	setups       []time.Duration // of all of it
+
 	steps   []time.Duration   // of whole steps
 	kernels [][]time.Duration // of the phase's kernels, then the update's: the mean of a step's launches
 	sums    []time.Duration   // of the step under way, by kernel
@@ -51,6 +54,7 @@ func newStepTimer(program *Program, name string, seed int32, peaks *peaks) *step
 		s.starts = append(s.starts, startingValues{t, slices.Clone(t.F32), slices.Clone(t.I32)})
 	}
 	randomInputs(s.phase, s.phase.Inputs, seed)
+	s.setupKernels = len(s.phase.Setup)
 	launches := len(s.phase.Schedule) + len(s.update.Schedule)
 	for k := range launches {
 		phase, launch := s.phase, k
@@ -87,7 +91,15 @@ func (s *stepTimer) restart() {
 		copy(start.tensor.F32, start.f32)
 		copy(start.tensor.I32, start.i32)
 	}
+	s.program.Arena.Changed()
 	s.batch = 0
+}
+
+// timeSetup computes the phase's setup and keeps its time.
+func (s *stepTimer) timeSetup() {
+	begin := time.Now()
+	s.phase.setUp(s.peaks.pool)
+	s.setups = append(s.setups, time.Since(begin))
 }
 
 // warmUp computes steps that do not count.
@@ -116,6 +128,7 @@ func (s *stepTimer) measure(ctx context.Context, iterations int) error {
 		if n%max(iterations/timeBlocks, 1) == 0 {
 			s.restart()
 			s.peaks.measure()
+			s.timeSetup()
 			s.warmUp()
 		}
 		if err := ctx.Err(); err != nil {

@@ -22,9 +22,11 @@ type TimeOutcome struct {
 	Iterations       int          `json:"iterations"` // steps measured as a whole, and as many by kernels
 	StepMS           Spread       `json:"step_ms"`    // of whole steps
 	SamplesPerSecond Number       `json:"samples_per_second"`
-	Flops            int          `json:"flops"`       // of a step: two for each multiply-add of a convolution or product
-	GFlops           Number       `json:"gflops"`      // those a second, in 10^9
-	PeakGFlops       Number       `json:"peak_gflops"` // see PeakOf
+	SetupKernels     int          `json:"setup_kernels"` // what a step finds done, see Phase.Setup
+	SetupMS          Number       `json:"setup_ms"`      // their time together, median
+	Flops            int          `json:"flops"`         // of a step: two for each multiply-add of a convolution or product
+	GFlops           Number       `json:"gflops"`        // those a second, in 10^9
+	PeakGFlops       Number       `json:"peak_gflops"`   // see PeakOf
 	FractionOfPeak   Number       `json:"fraction_of_peak"`
 	PeakOf           string       `json:"peak_of"`                   // what was measured as the peak
 	PeakBandwidth    Number       `json:"peak_gigabytes_per_second"` // of copying memory
@@ -223,6 +225,10 @@ func isFinite(x float32) bool { return !math.IsNaN(float64(x)) && !math.IsInf(fl
 func (s *stepTimer) outcome() *TimeOutcome {
 	o := &TimeOutcome{Threads: s.peaks.processors, Batch: s.phase.Batch, Phase: s.name, Iterations: len(s.steps), StepMS: spreadOf(s.steps),
 		PeakGFlops: Number(s.peaks.arithmetic / 1e9), PeakOf: s.peaks.loop.what, PeakBandwidth: Number(s.peaks.memory / 1e9), LaunchUS: inMS(s.peaks.launch) * 1000}
+	if s.setupKernels > 0 {
+		slices.Sort(s.setups)
+		o.SetupKernels, o.SetupMS = s.setupKernels, inMS(medianOf(s.setups))
+	}
 	step := medianOf(s.steps)
 	o.SamplesPerSecond = Number(perSecond(s.phase.Batch*s.batches, step))
 	for k, times := range s.kernels {

@@ -21,6 +21,9 @@ func timeText(o *TimeOutcome) string {
 	fmt.Fprintf(&b, "%s, %s phase: a batch of %d, %s\n\n", o.Name, o.Phase, o.Batch, where)
 	fmt.Fprintf(&b, "step     %s ms, median of %d (%s to %s), %.0f samples/s\n",
 		significant(o.StepMS.Median), o.Iterations, significant(o.StepMS.Min), significant(o.StepMS.Max), float64(o.SamplesPerSecond))
+	if o.SetupKernels > 0 {
+		fmt.Fprintf(&b, "setup    %s ms once after the parameters have changed, kernels: %d\n", significant(o.SetupMS), o.SetupKernels)
+	}
 	fmt.Fprintf(&b, "work     %s GFLOP/s, %s of the peak\n", significant(o.GFlops), percent(o.FractionOfPeak))
 	fmt.Fprintf(&b, "peak     %s GFLOP/s in this run: %s\n", significant(o.PeakGFlops), o.PeakOf)
 	fmt.Fprintf(&b, "memory   %s GB/s in this run: copying an array larger than the caches\n", significant(o.PeakBandwidth))

@@ -12,13 +12,15 @@ import (
 
 // tinyNetwork is a program written by hand as netc would emit it: logistic
 // regression on 2x2 images with dropout on the input, trained by SGD with
-// momentum.
+// momentum. The setup of its test phase copies w and b over the gradients of
+// training.
 //
 //	z[n] = b + sum over i of w[i] * x[n,i] * mask[n,i] / keep
 //	loss = mean over n of log(1 + exp(-(2 label - 1) z))
 type tinyNetwork struct {
 	Program
 	onStep func(batch int) // called before each training batch
+	setups int             // how often the setup of the test phase was computed
 }
 
 func newTinyNetwork(batch, accumulate int) *tinyNetwork {
@@ -42,13 +44,14 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 	z, losses, loss := f32("ip", batch), f32("losses", batch), f32("loss")
 	wGrad := f32("ip.weight.grad", 1, pixels)
 	testX, testLabel := f32("data", testBatch, 1, 2, 2), i32("label", testBatch)
+	keptW, keptB := wGrad.F32, f32("kept", 1).F32
 	testZ, testLoss, accuracy := f32("ip", testBatch), f32("loss"), f32("accuracy")
 	rate, iteration, seed := f32("rate", 1), i32("iteration", 1), i32("seed", 1)
 
 	sign := func(label int32) float64 { return float64(2*label - 1) }
 	n := &tinyNetwork{}
 	n.Program = Program{
-		Name: "tiny", ISA: "portable", ArenaBytes: arena.Bytes(),
+		Name: "tiny", ISA: "portable", ArenaBytes: arena.Bytes(), Arena: arena,
 		Parameters: []Parameter{
 			{Tensor: w, Fill: Filler{Kind: "gaussian", Std: 0.1}},
 			{Tensor: b, Fill: Filler{Kind: "constant"}},
@@ -70,7 +73,7 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 		return 0
 	}
 	n.Train = Phase{
-		Batch: batch, Inputs: []Tensor{x, label}, Classes: []int{0, 2}, Outputs: []Tensor{loss}, Loss: loss.F32, Tensors: []Tensor{z, losses, wGrad},
+		Arena: arena, Batch: batch, Inputs: []Tensor{x, label}, Classes: []int{0, 2}, Outputs: []Tensor{loss}, Loss: loss.F32, Tensors: []Tensor{z, losses, wGrad},
 		Schedule: []Launch{
 			{Kernel: "forward", Layers: "ip + loss", Pass: "forward", MultiplyAdds: batch * pixels, Bytes: 4 * (batch*(pixels+3) + pixels + 1), Tasks: batch, Run: func(lo, hi int) {
 				if n.onStep != nil && lo == 0 {
@@ -111,7 +114,7 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 			}},
 		},
 	}
-	n.Update = Phase{Schedule: []Launch{{Kernel: "update", Pass: "update", Operations: 4 * (pixels + 1), Bytes: 4 * 6 * (pixels + 1), Tasks: pixels + 1, Run: func(lo, hi int) {
+	n.Update = Phase{Arena: arena, Schedule: []Launch{{Kernel: "update", Pass: "update", Operations: 4 * (pixels + 1), Bytes: 4 * 6 * (pixels + 1), Tasks: pixels + 1, Run: func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			h.F32[i] = 0.9*h.F32[i] + rate.F32[0]*gradient.F32[i]/float32(accumulate)
 			gradient.F32[i] = 0
@@ -123,13 +126,18 @@ func newTinyNetwork(batch, accumulate int) *tinyNetwork {
 		}
 	}}}}
 	n.Test = Phase{
-		Batch: testBatch, Inputs: []Tensor{testX, testLabel}, Classes: []int{0, 2}, Outputs: []Tensor{testLoss, accuracy}, Loss: testLoss.F32, Tensors: []Tensor{testZ},
+		Arena: arena, Batch: testBatch, Inputs: []Tensor{testX, testLabel}, Classes: []int{0, 2}, Outputs: []Tensor{testLoss, accuracy}, Loss: testLoss.F32, Tensors: []Tensor{testZ},
+		Setup: []Launch{{Kernel: "keep", Layers: "ip", Pass: "forward", Bytes: 4 * 2 * (pixels + 1), Tasks: 1, Run: func(lo, hi int) {
+			n.setups++
+			copy(keptW, w.F32)
+			copy(keptB, b.F32)
+		}}},
 		Schedule: []Launch{{Kernel: "test", Layers: "ip + loss + accuracy", Pass: "forward", MultiplyAdds: testBatch * pixels, Bytes: 4 * (testBatch*(pixels+2) + pixels + 3), Tasks: 1, Run: func(lo, hi int) {
 			sum, right := 0.0, 0
 			for s := range testBatch {
-				v := float64(b.F32[0])
+				v := float64(keptB[0])
 				for i := range pixels {
-					v += float64(w.F32[i]) * float64(testX.F32[s*pixels+i])
+					v += float64(keptW[i]) * float64(testX.F32[s*pixels+i])
 				}
 				testZ.F32[s] = float32(v)
 				sum += math.Log1p(math.Exp(-sign(testLabel.I32[s]) * v))

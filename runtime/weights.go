@@ -67,7 +67,8 @@ func readNPZMember(member *zip.File) (Tensor, error) {
 // LoadWeights copies a file's tensors into the parameters of the same name and
 // gives the names of the parameters that the file lacks, which it leaves as
 // they are. A tensor of another shape is an error: it belongs to another
-// network. Nothing is copied unless everything fits.
+// network. Nothing is copied unless everything fits. Where a phase may have run
+// before, Arena.Changed is to follow.
 func LoadWeights(parameters []Parameter, file *TensorFile) (missing []string, err error) {
 	type copying struct{ to, from []float32 }
 	var copies []copying

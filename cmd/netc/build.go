@@ -25,7 +25,8 @@ type buildResult struct {
 	Name    string                `json:"name"`
 	Folder  string                `json:"folder"`
 	Files   []builtFile           `json:"files"`
-	Kernels map[string]int        `json:"kernels"`
+	Kernels map[string]int        `json:"kernels"`       // of a step
+	Setup   map[string]int        `json:"setup_kernels"` // computed once after the parameters have changed
 	Arena   arenaBytes            `json:"arena"`
 	Phases  map[string]arenaBytes `json:"phases"`
 	Passes  []passTime            `json:"passes"`
@@ -76,7 +77,7 @@ func (b *buildCommand) Run(c *console) error {
 }
 
 func resultOf(u *compiler.Unit, m *gopkg.Module, folder string) *buildResult {
-	r := &buildResult{Name: u.Name, Folder: folder, Kernels: kernelCounts(u), Arena: arenaOf(u), Phases: phaseBytes(u)}
+	r := &buildResult{Name: u.Name, Folder: folder, Kernels: kernelCounts(u), Setup: setupCounts(u.Phases), Arena: arenaOf(u), Phases: phaseBytes(u)}
 	for _, path := range m.Paths() {
 		r.Files = append(r.Files, builtFile{path, len(m.Files[path])})
 	}
@@ -97,13 +98,13 @@ func (r *buildResult) print(c *console, m *gopkg.Module) {
 	files.print(c.out, "lr")
 	fmt.Fprintf(c.out, "  runtime/, %d files\n\n", len(r.Files)-files.rows())
 	var phases table
-	phases.row("phase", "kernels", "bytes", "lower bound", "without reuse")
+	phases.row("phase", "kernels", "setup", "bytes", "lower bound", "without reuse")
 	for _, p := range []string{"train", "update", "test"} {
 		if a, exists := r.Phases[p]; exists {
-			phases.row(p, fmt.Sprint(r.Kernels[p]), plan.Bytes(a.Bytes), plan.Bytes(a.LowerBound), plan.Bytes(a.WithoutReuse))
+			phases.row(p, fmt.Sprint(r.Kernels[p]), countText(r.Setup[p]), plan.Bytes(a.Bytes), plan.Bytes(a.LowerBound), plan.Bytes(a.WithoutReuse))
 		}
 	}
-	phases.print(c.out, "lrrrr")
+	phases.print(c.out, "lrrrrr")
 	fmt.Fprintf(c.out, "arena %s, %.3f of the lower bound\n\n", plan.Bytes(r.Arena.Bytes), ratio(r.Arena.Bytes, r.Arena.LowerBound))
 	for _, p := range r.Passes {
 		passes.row(p.Phase, p.Pass, shortMS(p.MS))

@@ -132,7 +132,18 @@ func check(s *source, o compiler.Options) (*compiler.Unit, diag.List, error) {
 }
 
 // kernelCount is the length of a phase's schedule.
-func kernelCount(p *compiler.Phase) int { return len(p.Kernels) + len(p.Plan.Copies) }
+func kernelCount(p *compiler.Phase) int { return len(p.Kernels) - p.Setup + len(p.Plan.Copies) }
+
+// setupCounts gives the length of the setup of each phase that has one.
+func setupCounts(phases []*compiler.Phase) map[string]int {
+	counts := map[string]int{}
+	for _, p := range phases {
+		if p.Setup > 0 {
+			counts[p.Name] = p.Setup
+		}
+	}
+	return counts
+}
 
 // kernelCounts gives the schedule's length of each phase.
 func kernelCounts(u *compiler.Unit) map[string]int {

@@ -32,6 +32,7 @@ type phasePlan struct {
 	Ratio      float64      `json:"ratio"`
 	Parameters int          `json:"parameter_bytes"`
 	States     int          `json:"state_bytes"`
+	Setup      int          `json:"setup_bytes"` // what is computed from them once, for all steps
 	Buffers    []planBuffer `json:"buffers"`
 }
 
@@ -89,7 +90,7 @@ func planOf(u *compiler.Unit, phases []*compiler.Phase) planResult {
 	for _, p := range phases {
 		one := phasePlan{
 			Phase: p.Name, Batch: p.Batch, arenaBytes: arenaBytes{p.Plan.Size, p.Plan.LowerBound, p.Plan.WithoutReuse},
-			Ratio: p.Plan.Ratio(), Parameters: p.Plan.Params, States: p.Plan.States, Buffers: []planBuffer{},
+			Ratio: p.Plan.Ratio(), Parameters: p.Plan.Params, States: p.Plan.States, Setup: p.Plan.SetupBytes(), Buffers: []planBuffer{},
 		}
 		for _, b := range p.Plan.Buffers {
 			one.Buffers = append(one.Buffers, bufferOf(b))

@@ -29,7 +29,8 @@ type summary struct {
 	Inputs       []tensorShape         `json:"inputs"`
 	Layers       []layerSummary        `json:"layers"`
 	Arena        map[string]arenaBytes `json:"arena"`
-	Kernels      map[string]int        `json:"kernels"`
+	Kernels      map[string]int        `json:"kernels"`       // of a step
+	Setup        map[string]int        `json:"setup_kernels"` // computed once after the parameters have changed
 }
 
 // layerSummary is one layer. Parameters that it shares count at their first
@@ -80,7 +81,7 @@ func (y *summaryCommand) Run(c *console) error {
 // and what the passes made of its phases. The forward pass is that of the test
 // phase, or of the train phase where there is no other.
 func summarize(s *source, name string, batch int, phases []*compiler.Phase) (*summary, error) {
-	r := &summary{Name: name, Batch: batch, Layers: []layerSummary{}, Inputs: []tensorShape{}, Arena: map[string]arenaBytes{}, Kernels: map[string]int{}}
+	r := &summary{Name: name, Batch: batch, Layers: []layerSummary{}, Inputs: []tensorShape{}, Arena: map[string]arenaBytes{}, Kernels: map[string]int{}, Setup: setupCounts(phases)}
 	counted := map[string]bool{}
 	for _, phase := range slices.Backward(phases) { // test, then train
 		r.Arena[phase.Name] = arenaBytes{phase.Plan.Size, phase.Plan.LowerBound, phase.Plan.WithoutReuse}
@@ -202,13 +203,13 @@ func (r *summary) print(c *console) {
 	fmt.Fprintln(c.out)
 
 	var phases table
-	phases.row("phase", "kernels", "arena", "lower bound", "without reuse")
+	phases.row("phase", "kernels", "setup", "arena", "lower bound", "without reuse")
 	for _, name := range []string{"train", "update", "test"} {
 		if a, exists := r.Arena[name]; exists {
-			phases.row(name, fmt.Sprint(r.Kernels[name]), plan.Bytes(a.Bytes), plan.Bytes(a.LowerBound), plan.Bytes(a.WithoutReuse))
+			phases.row(name, fmt.Sprint(r.Kernels[name]), countText(r.Setup[name]), plan.Bytes(a.Bytes), plan.Bytes(a.LowerBound), plan.Bytes(a.WithoutReuse))
 		}
 	}
-	phases.print(c.out, "lrrrr")
+	phases.print(c.out, "lrrrrr")
 }
 
 // countText leaves out zeros, which say nothing in a table.

@@ -155,12 +155,12 @@ func TestJSON(t *testing.T) {
 	}{
 		{"summary", []string{"name", "batch", "parameters", "flops_forward", "layers.1.name", "layers.1.type", "layers.1.outputs.0.name", "layers.1.outputs.0.shape.3",
 			"layers.1.parameters", "layers.1.flops", "layers.1.file", "layers.1.line", "arena.train.bytes", "arena.train.lower_bound", "arena.train.without_reuse",
-			"arena.test.bytes", "arena.test.lower_bound", "arena.test.without_reuse", "kernels.train", "kernels.test"}},
+			"arena.test.bytes", "arena.test.lower_bound", "arena.test.without_reuse", "kernels.train", "kernels.test", "setup_kernels"}},
 		{"plan", []string{"name", "arena_bytes", "phases.0.phase", "phases.0.bytes", "phases.0.lower_bound", "phases.0.ratio", "phases.1.buffers.0.values.0"}},
 		{"ir", []string{"phases.0.phase", "phases.0.text"}},
 		{"graph", []string{"name", "phase", "nodes.0.name", "nodes.0.type", "edges.0.from", "edges.0.to", "edges.0.shape.0"}},
 		{"gradcheck --samples 1", []string{"name", "ok", "tensors.0.name", "tensors.0.worst_error", "tensors.0.kinks"}},
-		{"build -o out", []string{"name", "folder", "files.0.path", "files.0.bytes", "kernels.train", "kernels.test", "arena.bytes", "arena.lower_bound", "passes.0.ms", "time_ms"}},
+		{"build -o out", []string{"name", "folder", "files.0.path", "files.0.bytes", "kernels.train", "kernels.test", "setup_kernels", "arena.bytes", "arena.lower_bound", "passes.0.ms", "time_ms"}},
 		{"fmt", nil},
 	} {
 		o := command(t, folder, "", append(strings.Fields(c.args), "--json", "tiny.net")...)

@@ -34,6 +34,7 @@ type Program struct {
 type Phase struct {
 	Name     string // "train", "update" or "test"
 	Launches []Launch
+	Setup    int // so many of Launches, the first, are not part of a step; see compiler.Phase
 }
 
 // Phase finds a phase by name, or returns nil.
@@ -171,6 +172,9 @@ func (e *emitter) phase(p *compiler.Phase) (*Phase, error) {
 				launch.Args = append(launch.Args, arg)
 			}
 			out.Launches = append(out.Launches, launch)
+		}
+		if i < p.Setup {
+			out.Setup = len(out.Launches)
 		}
 	}
 	for _, w := range p.Plan.Copies {

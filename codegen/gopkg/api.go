@@ -140,12 +140,14 @@ if err != nil {
 return err
 }
 _, err = runtime.LoadWeights(n.Program.Parameters, file)
+n.Changed()
 return err
 }
 
 `)
 	if a.pass("test") != nil {
-		b.WriteString(`// Forward computes the test pass on the inputs in n.Test.
+		b.WriteString(`// Forward computes the test pass on the inputs in n.Test, with the parameters as
+// Load, Step or Changed last left them.
 func (n *Net) Forward() { n.Program.Test.Run(n.pool) }
 
 `)
@@ -166,7 +168,11 @@ return p.Train.Loss[0]
 
 `)
 	}
-	b.WriteString(`// Parameter finds a parameter by name.
+	b.WriteString(`// Changed is to be called by whoever writes to parameters or states, so that
+// what was computed from them is computed again.
+func (n *Net) Changed() { n.Program.Arena.Changed() }
+
+// Parameter finds a parameter by name. Call Changed after writing to it.
 func (n *Net) Parameter(name string) (runtime.Tensor, bool) {
 for _, p := range n.Program.Parameters {
 if p.Name == name {

@@ -47,7 +47,7 @@ func (m *Module) cuda(header string, gpu *cuda.Program) string {
 	fmt.Fprintf(&b, `// accelerators are what computes besides the processor. The memory of a GPU
 // mirrors the arena of the portable program, so the same tensors serve both.
 var accelerators = []runtime.Accelerator{{Name: "cuda", Open: func(p *runtime.Program) (runtime.Executor, error) {
-return cuda.Open(p, &cuda.Program{Name: %q, Source: cudaSource, Arena: %d, Phases: cudaPhases}, cuda.Libraries{Driver: dl.OpenDriver, Compiler: dl.OpenCompiler})
+return cuda.Open(p, &cuda.Program{Name: %q, Source: cudaSource, Arena: %d, Phases: cudaPhases, Setup: cudaSetup}, cuda.Libraries{Driver: dl.OpenDriver, Compiler: dl.OpenCompiler})
 }}}
 
 // cudaPhases are the launches of each pass, one after the other. Arguments are
@@ -61,7 +61,14 @@ var cudaPhases = map[string][]cuda.Launch{
 		}
 		b.WriteString("},\n")
 	}
-	b.WriteString("}\n")
+	b.WriteString("}\n\n// cudaSetup is how many of a phase's first launches are its setup.\nvar cudaSetup = map[string]int{")
+	var counts []string
+	for _, p := range gpu.Phases {
+		if p.Setup > 0 {
+			counts = append(counts, fmt.Sprintf("%q: %d", p.Name, p.Setup))
+		}
+	}
+	b.WriteString(strings.Join(counts, ", ") + "}\n")
 	return b.String()
 }
 

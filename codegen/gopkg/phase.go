@@ -23,7 +23,7 @@ type phase struct {
 	scope   *cpu.Scope
 	kernels []*cpu.Kernel
 	copies  []ir.Write
-	calls   []string // one entry of the schedule each
+	calls   []string // one entry of the setup or the schedule each
 
 	addresses map[*ir.Value]string // variables of addresses, which assembly kernels take
 	vector    *vectorISA           // of assembly kernels, or nil
@@ -56,7 +56,10 @@ func newPhaseFor(p *compiler.Phase, functions *cpu.Scope, isa *vectorISA) *phase
 			ph.kernels = append(ph.kernels, s.printed)
 		}
 	}
-	for _, k := range p.Kernels {
+	for i, k := range p.Kernels {
+		if i == p.Setup {
+			ph.runs.end()
+		}
 		ph.launch(k, of[k])
 	}
 	ph.runs.end()
@@ -160,14 +163,17 @@ func (ph *phase) body() string {
 			scalars = append(scalars, v)
 		}
 	}
-	fields := fmt.Sprintf("Batch: %d,\nInputs: %s,\nClasses: %s,\n%sOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), ph.classes(inputs), ph.ignored(inputs), tensorList(scalars), tensorList(kept))
+	fields := fmt.Sprintf("Arena: a,\nBatch: %d,\nInputs: %s,\nClasses: %s,\n%sOutputs: %s,\nTensors: %s,\n", ph.Batch, tensorList(inputs), ph.classes(inputs), ph.ignored(inputs), tensorList(scalars), tensorList(kept))
 	if ph.Graph.Loss != nil {
 		fields += fmt.Sprintf("Loss: %s,\n", ph.tensor(ph.Graph.Loss))
 	}
 	if ph.scratch > 0 {
 		fields += fmt.Sprintf("Scratch: %d,\n", ph.scratch)
 	}
-	fields += "Schedule: []runtime.Launch{\n" + strings.Join(ph.calls, "\n") + "\n},\n"
+	if ph.Setup > 0 {
+		fields += launches("Setup", ph.calls[:ph.Setup])
+	}
+	fields += launches("Schedule", ph.calls[ph.Setup:])
 
 	fmt.Fprintf(&b, "// %sPhase%s binds the tensors and kernels of the %s pass to an arena, in the\n// order in which they run.\n", ph.Name, ph.suffix(), ph.Name)
 	fmt.Fprintf(&b, "func %sPhase%s(a *runtime.Arena) runtime.Phase {\n", ph.Name, ph.suffix())
@@ -181,6 +187,11 @@ func (ph *phase) body() string {
 	}
 	fmt.Fprintf(&b, "\nreturn runtime.Phase{\n%s}\n}\n", fields)
 	return b.String()
+}
+
+// launches prints a field of the phase that lists calls.
+func launches(field string, calls []string) string {
+	return field + ": []runtime.Launch{\n" + strings.Join(calls, "\n") + "\n},\n"
 }
 
 // kept lists the tensors that may be read after the pass: the inputs that are

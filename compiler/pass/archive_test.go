@@ -14,6 +14,7 @@ var update = flag.Bool("update", false, "write the passes' results into testdata
 
 // archivePasses are the passes that testdata/NAME-*.txt test.
 var archivePasses = map[string]func(*ir.Graph) error{
+	"affine":    FoldAffine,
 	"common":    CommonSubexpressions,
 	"dropdead":  DropDead,
 	"epilogues": FuseEpilogues,

@@ -158,10 +158,12 @@ type fusion struct {
 	place   map[*ir.Node]int
 	readers map[*ir.Value][]*ir.Node // in any order
 	roots   map[*ir.Value]bool
+
+	invariant map[*ir.Node]bool // see ir.Graph.Invariant
 }
 
 func newFusion(g *ir.Graph) *fusion {
-	f := &fusion{g: g, nodes: slices.Clone(g.Nodes), place: map[*ir.Node]int{}, readers: g.Readers(), roots: rootsOf(g)}
+	f := &fusion{g: g, nodes: slices.Clone(g.Nodes), place: map[*ir.Node]int{}, readers: g.Readers(), roots: rootsOf(g), invariant: g.Invariant()}
 	for i, n := range f.nodes {
 		f.place[n] = i
 	}
@@ -294,8 +296,27 @@ func (f *fusion) ordered(nodes []*ir.Node) []*ir.Node {
 	return nodes
 }
 
+// mixes reports whether some of the nodes need not be computed in every step and
+// others must: one kernel would repeat the former. What only repeats elements
+// costs nothing where it is read.
+func (f *fusion) mixes(nodes []*ir.Node) bool {
+	invariant, varying := false, false
+	for _, n := range nodes {
+		switch {
+		case !f.invariant[n]:
+			varying = true
+		case !op.IsView(n) || isCopy(n):
+			invariant = true
+		}
+	}
+	return invariant && varying
+}
+
 // composes reports whether the nodes can be one kernel.
 func (f *fusion) composes(nodes []*ir.Node) bool {
+	if f.mixes(nodes) {
+		return false
+	}
 	trial := &ir.Node{Op: &ir.Fuse{}}
 	inside := map[*ir.Node]bool{}
 	for _, n := range nodes {
@@ -364,6 +385,7 @@ func (f *fusion) merge(nodes []*ir.Node) {
 	group := ir.NewGroup(nodes, func(v *ir.Value) bool {
 		return f.roots[v] || slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !member[r] })
 	})
+	f.invariant[group] = !slices.ContainsFunc(nodes, func(n *ir.Node) bool { return !f.invariant[n] })
 	for _, n := range nodes {
 		for _, v := range n.In {
 			f.readers[v] = slices.DeleteFunc(f.readers[v], func(r *ir.Node) bool { return member[r] })

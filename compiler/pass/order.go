@@ -17,18 +17,22 @@ import (
 // contents, so that it can be stored over them. The given order is kept unless
 // one of several list schedules lowers the peak, or keeps it and lowers the
 // memory held over all steps; then they start again from the better order,
-// until none helps. Runs last, because it orders kernels, which the fusions make.
+// until none helps. Nodes that no input has a part in come first: they are the
+// graph's setup, which steps do not repeat. Runs last, because it orders
+// kernels, which the fusions make.
 func Order(g *ir.Graph) error {
 	nests := plan.Composed()
+	invariant := g.Invariant()
+	g.Nodes = setupFirst(g.Nodes, invariant)
 	cost, err := orderCost(g, nests)
 	if err != nil {
 		return err
 	}
 	for {
 		best, improved := g.Nodes, false
-		o := newOrdering(g)
+		o := newOrdering(g, invariant)
 		for _, strategy := range strategies {
-			g.Nodes = o.schedule(strategy)
+			g.Nodes = setupFirst(o.schedule(strategy), invariant)
 			c, err := orderCost(g, nests)
 			if err != nil {
 				return err
@@ -42,6 +46,20 @@ func Order(g *ir.Graph) error {
 			return nil
 		}
 	}
+}
+
+// setupFirst moves the invariant nodes before the others and keeps the order
+// among both.
+func setupFirst(nodes []*ir.Node, invariant map[*ir.Node]bool) []*ir.Node {
+	var setup, step []*ir.Node
+	for _, n := range nodes {
+		if invariant[n] {
+			setup = append(setup, n)
+		} else {
+			step = append(step, n)
+		}
+	}
+	return append(setup, step...)
 }
 
 // memoryCost is what an order costs, the first more important.
@@ -81,7 +99,7 @@ type orderedContent struct {
 	left     int  // while scheduling forward: readers that have not run; backward: readers that have
 }
 
-func newOrdering(g *ir.Graph) *ordering {
+func newOrdering(g *ir.Graph, invariant map[*ir.Node]bool) *ordering {
 	o := &ordering{nodes: g.Nodes, content: map[*ir.Value]*orderedContent{}}
 	o.before, o.after = make([][]int, len(g.Nodes)), make([][]int, len(g.Nodes))
 	for _, list := range [][]*ir.Value{g.Inputs, g.Params, g.States} {
@@ -99,6 +117,7 @@ func newOrdering(g *ir.Graph) *ordering {
 			}
 			if v.Def != nil {
 				o.require(place[v.Def], i)
+				c.survives = c.survives || invariant[v.Def] && !invariant[n]
 			}
 		}
 		for _, v := range n.Out {

@@ -109,6 +109,32 @@ func addLoss(r *rand.Rand, g *ir.Graph) {
 	}
 }
 
+// addAffine appends a chain of normalisations, scales and shifts by what are
+// parameters and states, and reads one of its links once more.
+func addAffine(r *rand.Rand, g *ir.Graph) {
+	x, p, s := g.Lookup("x0"), g.Lookup("w3"), g.Lookup("s3")
+	variance := g.Must(op.Point("square"), "positive", nil, s)
+	extra := r.Intn(10)
+	for i := range 7 {
+		name := fmt.Sprintf("link%d", i)
+		spread := g.Must(&op.Broadcast{Shape: slices.Clone(x.Type.Shape), Axes: []int{1}}, name+".spread", nil, []*ir.Value{p, s, variance}[r.Intn(3)])
+		switch y := r.Intn(6); y {
+		case 0, 1:
+			x = g.Must(&op.Normalize{Eps: 0.5}, name, nil, x, p, variance)
+		case 2:
+			x = g.Must(op.Point("sub"), name, nil, spread, x)
+		case 3:
+			x = g.Must(op.Point([]string{"add", "mul"}[r.Intn(2)]), name, nil, spread, x)
+		default:
+			x = g.Must(op.Point([]string{"add", "mul", "sub"}[r.Intn(3)]), name, nil, x, spread)
+		}
+		if i == extra {
+			g.Outputs = append(g.Outputs, g.Must(op.Point("tanh"), "extra", nil, x))
+		}
+	}
+	g.Outputs = append(g.Outputs, x)
+}
+
 // results runs two steps from fixed contents and gives what can be seen.
 func results(t *testing.T, g *ir.Graph) map[string][]float64 {
 	t.Helper()
@@ -131,11 +157,11 @@ func results(t *testing.T, g *ir.Graph) map[string][]float64 {
 	return seen
 }
 
-// TestPassesKeepResults runs random graphs before and after each pass, and
-// after all of them.
+// TestPassesKeepResults runs random graphs, of which every third writes nothing,
+// before and after each pass, and after all of them.
 func TestPassesKeepResults(t *testing.T) {
 	all := func(g *ir.Graph) error {
-		for _, pass := range []func(*ir.Graph) error{FoldConstants, CommonSubexpressions, DropDead, Order} {
+		for _, pass := range []func(*ir.Graph) error{FoldConstants, CommonSubexpressions, FoldAffine, DropDead, Order} {
 			if err := pass(g); err != nil {
 				return err
 			}
@@ -154,6 +180,10 @@ func TestPassesKeepResults(t *testing.T) {
 				r := rand.New(rand.NewSource(seed))
 				g := randomGraph(r, 40)
 				addLoss(r, g)
+				if seed%3 == 0 {
+					g.Writes = nil
+					addAffine(r, g)
+				}
 				before, want := g.String(), results(t, g)
 				if err := pass(g); err != nil {
 					t.Fatal(err)

@@ -85,6 +85,12 @@ func normalizeAgain(g *ir.Graph, n *ir.Node, eps float64) *ir.Value {
 	spread := func(v *ir.Value) *ir.Value {
 		return g.Must(&op.Broadcast{Shape: slices.Clone(x.Type.Shape), Axes: []int{1}}, v.Name+".broadcast", n.From, v)
 	}
-	inverse := g.Must(&op.Map{Formula: "1/sqrt(a + " + strconv.FormatFloat(eps, 'g', -1, 64) + ")"}, name+".inverse", n.From, variance)
+	inverse := inverseDeviation(g, n, eps, variance)
 	return g.Must(&op.Map{Formula: "(a - b)*c"}, name+".again", n.From, x, spread(mean), spread(inverse))
+}
+
+// inverseDeviation appends the node that computes what a normalisation
+// multiplies with.
+func inverseDeviation(g *ir.Graph, n *ir.Node, eps float64, variance *ir.Value) *ir.Value {
+	return g.Must(&op.Map{Formula: "1/sqrt(a + " + strconv.FormatFloat(eps, 'g', -1, 64) + ")"}, n.Out[0].Name+".inverse", n.From, variance)
 }

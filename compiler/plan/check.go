@@ -14,7 +14,9 @@ import (
 // there. A node may read a value only where all its bytes still hold it, and
 // may store a result over an operand only where its nests prove that no element
 // is read after it was stored over. At the end, outputs and everything that
-// lives across steps must hold what the graph says.
+// lives across steps must hold what the graph says. A graph with a setup is
+// walked twice, the second time from the first node after it, as a step is that
+// follows another.
 //
 // The error names the values, the step and the bytes. A nil nests is op.Nests.
 func Check(g *ir.Graph, p *Plan, nests Nests) error {
@@ -28,17 +30,54 @@ func Check(g *ir.Graph, p *Plan, nests Nests) error {
 	if err := c.start(); err != nil {
 		return err
 	}
-	for i, n := range g.Nodes {
-		c.now = i
+	setup := g.Setup()
+	if err := c.setup(g.Nodes[:setup]); err != nil {
+		return err
+	}
+	if err := c.step(0); err != nil {
+		return err
+	}
+	if setup == 0 {
+		return nil
+	}
+	if err := c.step(setup); err != nil {
+		return fmt.Errorf("without the setup: %w", err)
+	}
+	return nil
+}
+
+// step walks the nodes from the first that is computed.
+func (c *checker) step(first int) error {
+	for i, n := range c.graph.Nodes[first:] {
+		c.now = first + i
 		if err := c.node(n); err != nil {
-			return fmt.Errorf("step %d, %s: %w", i, n.Op.Mnemonic(), err)
+			return fmt.Errorf("step %d, %s: %w", c.now, n.Op.Mnemonic(), err)
 		}
 	}
-	c.now = len(g.Nodes)
+	c.now = len(c.graph.Nodes)
 	if err := c.copies(); err != nil {
 		return err
 	}
 	return c.end()
+}
+
+// setup checks that nodes depend on nothing that a step changes.
+func (c *checker) setup(nodes []*ir.Node) error {
+	if len(nodes) > 0 && len(c.graph.Writes) > 0 {
+		return fmt.Errorf("a phase that writes %s has a setup", c.graph.Writes[0].Target.Name)
+	}
+	made := map[*ir.Value]bool{}
+	for _, n := range nodes {
+		for _, v := range n.In {
+			if v.Kind == ir.Input || v.Kind == ir.Result && !made[v] {
+				return fmt.Errorf("the setup reads %s, which each step has anew", v.Name)
+			}
+		}
+		for _, v := range n.Out {
+			made[v] = true
+		}
+	}
+	return nil
 }
 
 // CheckAll judges the plans of phases that share an arena: each by itself, and
@@ -76,10 +115,35 @@ func CheckAll(graphs []*ir.Graph, a *Arena, nests Nests) error {
 			}
 		}
 	}
+	for i, g := range graphs {
+		if err := spared(graphs, a.Plans, i); err != nil {
+			return fmt.Errorf("phase %s: %w", g.Phase, err)
+		}
+	}
 	slices.SortFunc(places, func(x, y place) int { return cmp.Compare(x.lo, y.lo) })
 	for i := 1; i < len(places); i++ {
 		if places[i].lo < places[i-1].hi {
 			return fmt.Errorf("%s and %s both lie at byte %d", places[i-1].name, places[i].name, places[i].lo)
+		}
+	}
+	return nil
+}
+
+// spared returns an error unless the inputs of all phases, which may be filled
+// at any time, lie apart from what the setup of one makes.
+func spared(graphs []*ir.Graph, plans []*Plan, of int) error {
+	g := graphs[of]
+	for _, n := range g.Nodes[:g.Setup()] {
+		for _, v := range n.Out {
+			lo := plans[of].Offsets[v]
+			for i, other := range graphs {
+				for _, input := range other.Inputs {
+					at := plans[i].Offsets[input]
+					if lo < at+input.Type.Bytes() && at < lo+v.Type.Bytes() {
+						return fmt.Errorf("%s, which the setup makes, lies at byte %d as does the input %s of phase %s", v.Name, max(lo, at), input.Name, other.Phase)
+					}
+				}
+			}
 		}
 	}
 	return nil

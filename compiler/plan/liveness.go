@@ -121,7 +121,8 @@ func (l *liveness) findContents() error {
 // findLifetimes sets the contents' starts and ends. A parameter or state that
 // the step overwrites lives to its last reader, any other and every input to
 // the end of the step; an output that is itself a parameter or state shows what
-// is stored after the step, so it needs no more than that.
+// is stored after the step, so it needs no more than that. What the setup makes
+// for the step lives to its end too, because the next step reads it again.
 func (l *liveness) findLifetimes() {
 	g := l.graph
 	end := len(g.Nodes)
@@ -143,6 +144,12 @@ func (l *liveness) findLifetimes() {
 	for _, v := range g.Roots() {
 		if v.Kind == ir.Result {
 			l.of[v].end = end
+		}
+	}
+	setup := g.Setup()
+	for _, c := range l.contents {
+		if c.start >= 0 && c.start < setup && c.end >= setup {
+			c.end = end
 		}
 	}
 }

@@ -54,7 +54,8 @@ type Plan struct {
 	Persistent int
 
 	// LowerBound is Persistent plus the most bytes live at once: no placement of
-	// these buffers takes less.
+	// these buffers takes less. Where the phase has a setup, the room for the
+	// inputs of whichever phase has the most counts as live.
 	LowerBound int
 	// WithoutReuse is what one buffer for each value would take.
 	WithoutReuse int
@@ -147,6 +148,7 @@ type persistent struct {
 	offsets              map[string]int
 	types                map[string]ir.Type
 	params, states, size int
+	inputs               int // the bytes after it in which the other inputs of any phase lie
 }
 
 // layOutPersistent puts parameters first, in order of first appearance, then
@@ -174,6 +176,15 @@ func layOutPersistent(graphs []*ir.Graph) (*persistent, error) {
 			}
 		}
 		*section.bytes = s.size - start
+	}
+	for _, g := range graphs {
+		bytes := 0
+		for _, v := range g.Inputs {
+			if !isScalar(v) {
+				bytes += rounded(v.Type.Bytes())
+			}
+		}
+		s.inputs = max(s.inputs, bytes)
 	}
 	return s, nil
 }
@@ -213,6 +224,10 @@ func build(life *liveness, shared *persistent) *Plan {
 			blocks = append(blocks, block{size: size, start: c.start, end: c.end})
 			owners = append(owners, c)
 		}
+	}
+	if g.Setup() > 0 {
+		// Whoever fills another phase's inputs keeps what the setup made.
+		base = max(base, shared.size+shared.inputs)
 	}
 	placement := place(blocks)
 	p.Size = base + placement.height

@@ -24,6 +24,9 @@ func (p *Plan) Report() string {
 	row("lower bound", Bytes(p.LowerBound), "most bytes live at once")
 	row("parameters", Bytes(p.Params))
 	row("states", Bytes(p.States))
+	if setup := p.Graph.Setup(); setup > 0 {
+		row("setup", Bytes(p.SetupBytes()), fmt.Sprintf("made by the first %d nodes for all steps", setup))
+	}
 	row("this phase", Bytes(p.Size-p.Persistent), "inputs and intermediate results")
 	row("without reuse", Bytes(p.WithoutReuse), "one buffer for each value")
 	for _, c := range p.Copies {
@@ -42,6 +45,17 @@ func (p *Plan) Report() string {
 	}
 	w.Flush()
 	return b.String()
+}
+
+// SetupBytes is what the setup leaves for the steps.
+func (p *Plan) SetupBytes() int {
+	bytes, setup, last := 0, p.Graph.Setup(), len(p.Graph.Nodes)
+	for _, b := range p.Buffers {
+		if !b.Persistent && b.Start < setup && b.End == last {
+			bytes += b.Bytes
+		}
+	}
+	return bytes
 }
 
 // steps gives the steps during which a buffer is in use, as in "3-9".

@@ -15,8 +15,9 @@ const stepwiseVariable = "NETC_CUDA_SYNC"
 
 // Executor computes a program's phases on a GPU. A phase is one CUDA graph: it
 // takes the inputs from a staging area into the arena, runs the kernels, and
-// leaves the loss in pinned memory. Each phase has two slots, so that the next
-// batch is made and copied while this one is computed.
+// leaves the loss in pinned memory. Its setup is launched before it where it is
+// due. Each phase has two slots, so that the next batch is made and copied while
+// this one is computed.
 type Executor struct {
 	gpu     *gpu
 	network *Program
@@ -27,6 +28,7 @@ type Executor struct {
 	upload   Stream // copies of inputs
 	compute  Stream
 	phases   []*phase
+	setUp    *phase    // the last that was started, whose setup the arena holds; nil where parameters have changed since
 	pending  []*slot   // of training passes that were started, whose loss was not taken
 	finished []float32 // losses of passes whose slots are in use again
 	timing   []Event   // that note the time, made when they are first needed
@@ -39,6 +41,7 @@ type phase struct {
 	name     string
 	launches []Launch
 	ready    []Function // of the launches; 0 for copies
+	setup    int        // so many of them are the setup, not part of the graph
 	slots    [2]slot
 	next     int
 }
@@ -122,7 +125,7 @@ func (e *Executor) prepare() (err error) {
 		if len(launches) == 0 {
 			continue
 		}
-		one := &phase{Phase: p.phase, name: p.name, launches: launches}
+		one := &phase{Phase: p.phase, name: p.name, launches: launches, setup: e.network.Setup[p.name]}
 		e.phases = append(e.phases, one)
 		if one.ready, err = e.functions(launches); err != nil {
 			return err
@@ -291,7 +294,19 @@ func (e *Executor) issue(p *phase, s *slot, wait bool) error {
 			return err
 		}
 	}
-	for i := range p.launches {
+	if err := e.launches(p, p.setup, len(p.launches), wait); err != nil {
+		return err
+	}
+	if s.loss.host != nil {
+		return e.gpu.Download(s.loss.host, s.lossAt, s.loss.bytes, e.compute)
+	}
+	return nil
+}
+
+// launches queues kernels first to end-1 of a phase. With wait it waits after
+// each.
+func (e *Executor) launches(p *phase, first, end int, wait bool) error {
+	for i := first; i < end; i++ {
 		if err := e.launch(p, i); err != nil {
 			return err
 		}
@@ -301,9 +316,20 @@ func (e *Executor) issue(p *phase, s *slot, wait bool) error {
 			}
 		}
 	}
-	if s.loss.host != nil {
-		return e.gpu.Download(s.loss.host, s.lossAt, s.loss.bytes, e.compute)
+	return nil
+}
+
+// makeReady makes the arena a phase's own: it queues the setup, unless no other
+// phase has been started and nothing was pushed since it was.
+func (e *Executor) makeReady(p *phase) error {
+	if e.setUp == p {
+		return nil
 	}
+	e.setUp = nil // until all of it is queued
+	if err := e.launches(p, 0, p.setup, e.stepwise); err != nil {
+		return fmt.Errorf("setup of the %s phase: %w", p.name, err)
+	}
+	e.setUp = p
 	return nil
 }
 
@@ -370,6 +396,9 @@ func (e *Executor) Start(which *runtime.Phase) error {
 		return err
 	}
 	if err := e.send(s); err != nil {
+		return err
+	}
+	if err := e.makeReady(p); err != nil {
 		return err
 	}
 	if e.stepwise {
@@ -446,7 +475,10 @@ func (e *Executor) Losses(list []float32, wait bool) ([]float32, error) {
 }
 
 // Push copies tensors from the program's arena to the device's.
-func (e *Executor) Push(tensors []runtime.Tensor) error { return e.move(tensors, true) }
+func (e *Executor) Push(tensors []runtime.Tensor) error {
+	e.setUp = nil
+	return e.move(tensors, true)
+}
 
 // Pull copies tensors from the device's arena to the program's.
 func (e *Executor) Pull(tensors []runtime.Tensor) error { return e.move(tensors, false) }

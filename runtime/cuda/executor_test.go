@@ -20,7 +20,8 @@ import (
 //
 //	scaled = data * rate;  w = w + scaled;  loss = sum of w + iteration
 //
-// and in its test phase result = the sum of data + iteration.
+// and in its test phase, whose setup is kept = w * rate, in the place of scaled,
+// result = the sum of data + kept, + iteration.
 type tiny struct {
 	runtime.Program
 	network      *cuda.Program
@@ -57,8 +58,21 @@ func newTiny() *tiny {
 		}},
 		{Kernel: "total", Tasks: 1, Run: total(a.F32(loss, 1), n.w)},
 	}}
-	n.Test = runtime.Phase{Batch: 4, Inputs: []runtime.Tensor{n.tested}, Classes: []int{0}, Outputs: []runtime.Tensor{{Name: "result", F32: n.result}},
-		Schedule: []runtime.Launch{{Kernel: "total", Tasks: 1, Run: total(n.result, n.tested.F32)}}}
+	n.Train.Arena = a
+	n.Test = runtime.Phase{Arena: a, Batch: 4, Inputs: []runtime.Tensor{n.tested}, Classes: []int{0}, Outputs: []runtime.Tensor{{Name: "result", F32: n.result}},
+		Setup: []runtime.Launch{{Kernel: "scale", Tasks: 1, Run: func(lo, hi int) {
+			for i := range temporary {
+				temporary[i] = n.w[i] * n.Rate[0]
+			}
+		}}},
+		Schedule: []runtime.Launch{
+			{Kernel: "increase", Tasks: 1, Run: func(lo, hi int) {
+				for i := range temporary {
+					n.tested.F32[i] += temporary[i]
+				}
+			}},
+			{Kernel: "total", Tasks: 1, Run: total(n.result, n.tested.F32)},
+		}}
 	one, four := [3]int{1, 1, 1}, [3]int{4, 1, 1}
 	n.network = &cuda.Program{
 		Name: "tiny.cu", Arena: a.Bytes(), Options: []string{"--std=c++17"},
@@ -71,8 +85,13 @@ extern "C" __global__ void total(float* out, const float* in, const int* offset)
 				{Kernel: "increase", Layers: "ip1 + relu1", Grid: four, Block: one, Shared: 60000, Args: []int{w, scaled}, Pass: "update", MultiplyAdds: 4, Bytes: 32},
 				{Kernel: "total", Layers: "loss", Grid: one, Block: one, Args: []int{loss, w, iteration}, Pass: "forward", Bytes: 24},
 			},
-			"test": {{Kernel: "total", Layers: "accuracy", Grid: one, Block: one, Args: []int{result, tested, iteration}}},
+			"test": {
+				{Kernel: "scale", Layers: "norm", Grid: one, Block: four, Args: []int{scaled, w, rate}},
+				{Kernel: "increase", Layers: "norm", Grid: four, Block: one, Args: []int{tested, scaled}},
+				{Kernel: "total", Layers: "accuracy", Grid: one, Block: one, Args: []int{result, tested, iteration}},
+			},
 		},
+		Setup: map[string]int{"test": 1},
 	}
 	return n
 }
@@ -192,6 +211,41 @@ cuEventRecord 2 stream 1
 	check(t, e.Start(&n.Train))
 	if got := fake.Calls(); got != want {
 		t.Errorf("the first step calls\n%swant\n%s", got, want)
+	}
+}
+
+// TestSetupIsLaunchedOnce: before the first step of a phase, and again when
+// another phase was started or tensors were pushed. It is no part of the graph.
+func TestSetupIsLaunchedOnce(t *testing.T) {
+	n := newTiny()
+	e, fake := open(t, n)
+	defer e.Close()
+	if captured := fake.Calls(); strings.Contains(captured, "(dev1+320 dev1 dev1+64)") {
+		t.Errorf("a graph has the setup:\n%s", captured)
+	}
+	start := func(phase *runtime.Phase) {
+		t.Helper()
+		_, err := e.Feed(phase)
+		check(t, err)
+		check(t, e.Start(phase))
+	}
+	const setup = "cuLaunchKernel scale grid 1 1 1 block 4 1 1 shared 0 stream 1 extra 0 (dev1+320 dev1 dev1+64)\ncuGraphLaunch"
+	for _, c := range []struct {
+		when string
+		do   func()
+		want int
+	}{
+		{"at first", func() {}, 1},
+		{"again", func() {}, 0},
+		{"after a training step", func() { start(&n.Train) }, 1},
+		{"after a push", func() { check(t, e.Push([]runtime.Tensor{n.Parameters[0].Tensor})) }, 1},
+		{"after a pull", func() { check(t, e.Pull(n.Test.Outputs)) }, 0},
+	} {
+		c.do()
+		start(&n.Test)
+		if calls := fake.Calls(); strings.Count(calls, setup) != c.want {
+			t.Errorf("%s the setup is launched %d times, want %d:\n%s", c.when, strings.Count(calls, setup), c.want, calls)
+		}
 	}
 }
 

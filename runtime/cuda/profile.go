@@ -7,16 +7,16 @@ import (
 	"netc/runtime"
 )
 
-// Launches lists a phase's kernels with what they cost. A kernel's Tasks are
-// its blocks.
+// Launches lists the kernels of a phase's step with what they cost. A kernel's
+// Tasks are its blocks.
 func (e *Executor) Launches(which *runtime.Phase) []runtime.Launch {
 	p, err := e.phaseOf(which)
 	if err != nil {
 		return nil // a phase without kernels
 	}
 	var list []runtime.Launch
-	for i := range p.launches {
-		l := &p.launches[i]
+	for i := range p.launches[p.setup:] {
+		l := &p.launches[p.setup+i]
 		blocks := l.Grid[0] * l.Grid[1] * l.Grid[2]
 		if l.Copy != 0 {
 			blocks = max(l.Copy/maxBlock, 1)
@@ -50,17 +50,29 @@ func (e *Executor) TimeKernels(which *runtime.Phase, sums []time.Duration) error
 				return err
 			}
 		}
-		for i := range p.launches {
+		for i := range sums {
 			if err := e.gpu.Record(events[i], e.compute); err != nil {
 				return err
 			}
-			if err := e.launch(p, i); err != nil {
+			if err := e.launch(p, p.setup+i); err != nil {
 				return err
 			}
 		}
-		return e.gpu.Record(events[len(p.launches)], e.compute)
+		return e.gpu.Record(events[len(sums)], e.compute)
 	}, len(sums)+1, sums)
 	return err
+}
+
+// TimeSetup computes a phase's setup, which may be there already, and gives the
+// number of its kernels and their time.
+func (e *Executor) TimeSetup(which *runtime.Phase) (kernels int, took time.Duration, err error) {
+	p, err := e.phaseOf(which)
+	if err != nil || p.setup == 0 {
+		return 0, 0, err
+	}
+	e.setUp = nil
+	took, err = e.once(func() error { return e.makeReady(p) })
+	return p.setup, took, err
 }
 
 // timed computes a pass with so many events recorded in it, waits, and gives
@@ -71,8 +83,8 @@ func (e *Executor) timed(which *runtime.Phase, run func(p *phase, s *slot, event
 	if err != nil {
 		return 0, err
 	}
-	if sums != nil && len(sums) != len(p.launches) {
-		return 0, fmt.Errorf("%d sums for %d kernels", len(sums), len(p.launches))
+	if sums != nil && len(sums) != len(p.launches)-p.setup {
+		return 0, fmt.Errorf("%d sums for %d kernels", len(sums), len(p.launches)-p.setup)
 	}
 	events, err := e.timingEvents(count)
 	if err != nil {
@@ -83,6 +95,9 @@ func (e *Executor) timed(which *runtime.Phase, run func(p *phase, s *slot, event
 		return 0, err
 	}
 	if err := e.send(s); err != nil {
+		return 0, err
+	}
+	if err := e.makeReady(p); err != nil {
 		return 0, err
 	}
 	if err := run(p, s, events); err != nil {
@@ -212,25 +227,9 @@ func (e *Executor) Peaks() (_ runtime.DevicePeaks, err error) {
 // best is the least time that something takes on the compute stream. Where an
 // event's clock cannot tell, it is that clock's half microsecond.
 func (e *Executor) best(run func() error) (time.Duration, error) {
-	events, err := e.timingEvents(2)
-	if err != nil {
-		return 0, err
-	}
 	var least time.Duration
 	for try := range peakTries {
-		if err := e.gpu.Record(events[0], e.compute); err != nil {
-			return 0, err
-		}
-		if err := run(); err != nil {
-			return 0, err
-		}
-		if err := e.gpu.Record(events[1], e.compute); err != nil {
-			return 0, err
-		}
-		if err := e.gpu.SynchronizeEvent(events[1]); err != nil {
-			return 0, err
-		}
-		took, err := e.between(events[0], events[1])
+		took, err := e.once(run)
 		if err != nil {
 			return 0, err
 		}
@@ -239,6 +238,27 @@ func (e *Executor) best(run func() error) (time.Duration, error) {
 		}
 	}
 	return max(least, 500*time.Nanosecond), nil
+}
+
+// once is the time that something takes on the compute stream.
+func (e *Executor) once(run func() error) (time.Duration, error) {
+	events, err := e.timingEvents(2)
+	if err != nil {
+		return 0, err
+	}
+	if err := e.gpu.Record(events[0], e.compute); err != nil {
+		return 0, err
+	}
+	if err := run(); err != nil {
+		return 0, err
+	}
+	if err := e.gpu.Record(events[1], e.compute); err != nil {
+		return 0, err
+	}
+	if err := e.gpu.SynchronizeEvent(events[1]); err != nil {
+		return 0, err
+	}
+	return e.between(events[0], events[1])
 }
 
 // timeNothing is the time of one kernel of a graph of kernels that do nothing.

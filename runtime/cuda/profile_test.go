@@ -37,6 +37,21 @@ func TestProfile(t *testing.T) {
 	if err := e.TimeKernels(&n.Train, sums[:2]); err == nil {
 		t.Error("two sums for three kernels went unnoticed")
 	}
+	if tested := e.Launches(&n.Test); len(tested) != 2 || tested[0].Kernel != "increase" {
+		t.Errorf("launches of a step after its setup %+v", tested)
+	}
+	for phase, want := range map[*runtime.Phase]int{&n.Train: 0, &n.Test: 1} {
+		kernels, took, err := e.TimeSetup(phase)
+		check(t, err)
+		if kernels != want || took != time.Duration(want)*kernel {
+			t.Errorf("a setup of %d kernels takes %v", kernels, took)
+		}
+	}
+	tested := []time.Duration{0, 0}
+	check(t, e.TimeKernels(&n.Test, tested))
+	if !slices.Equal(tested, []time.Duration{kernel, kernel}) {
+		t.Errorf("kernels after a setup take %v", tested)
+	}
 	fake.Calls()
 	peaks, err := e.Peaks()
 	check(t, err)

@@ -13,6 +13,7 @@ type Program struct {
 	Options []string            // of NVRTC, besides the architecture: "--std=c++17"
 	Arena   int                 // bytes
 	Phases  map[string][]Launch // by name: "train", "test", "update"
+	Setup   map[string]int      // so many of a phase's launches, the first, are its setup: see runtime.Phase
 }
 
 // Launch starts one kernel. Its parameters are pointers only, each the address
@@ -49,6 +50,11 @@ const (
 // Check finds launches that no device could run, so that a fault of the emitter
 // shows without one.
 func (p *Program) Check() error {
+	for phase, count := range p.Setup {
+		if count < 0 || count > len(p.Phases[phase]) {
+			return fmt.Errorf("%s, phase %s: a setup of %d of %d launches", p.Name, phase, count, len(p.Phases[phase]))
+		}
+	}
 	for phase, launches := range p.Phases {
 		for i := range launches {
 			l := &launches[i]
