@@ -34,7 +34,7 @@ const leastLanes = 8
 // after the fusions, because only what kernels store has a layout, and before
 // order, which orders the conversions too.
 func Layouts(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
-	l := &layouts{g: g, batch: batch, converted: map[conversion]*ir.Value{}, wide: map[*ir.Node]bool{}, written: map[*ir.Value]bool{}}
+	l := &layouts{g: g, batch: batch, converted: map[conversion]*ir.Value{}, wide: map[*ir.Node]bool{}, invariant: g.Invariant(), written: map[*ir.Value]bool{}}
 	for _, w := range g.Writes {
 		l.written[w.Value] = true
 	}
@@ -92,6 +92,7 @@ type layouts struct {
 	g         *ir.Graph
 	batch     int
 	wide      map[*ir.Node]bool // nodes that work with the channels in lanes
+	invariant map[*ir.Node]bool // nodes of the setup
 	written   map[*ir.Value]bool
 	converted map[conversion]*ir.Value
 	nodes     []*ir.Node
@@ -111,7 +112,7 @@ func isRelayout(n *ir.Node) bool {
 
 // isBatch reports whether a value's first axis is the batch and it has others.
 func (l *layouts) isBatch(v *ir.Value) bool {
-	return v.Kind != ir.Param && v.Kind != ir.State && !v.Type.Swap && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch &&
+	return v.Kind != ir.Param && v.Kind != ir.State && !v.Type.Swap && !l.invariant[v.Def] && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch &&
 		v.Type.Shape.Count() > l.batch
 }
 
