@@ -27,7 +27,7 @@ func TestVectorKernelsOfRandomNets(t *testing.T) {
 		for seed := range uint64(nets) {
 			r := newRandomRun(t, seed)
 			for _, s := range steps {
-				if err := r.c.step(s, &Phase{Name: "train", Graph: r.g}); err != nil {
+				if err := r.c.step(s, r.phase(), ""); err != nil {
 					r.fatalf("%v", err)
 				}
 			}
