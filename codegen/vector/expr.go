@@ -1,7 +1,6 @@
 package vector
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -444,7 +443,7 @@ func (e *emitter) load(x *loop.Expr) value {
 	lane := at.aff.lane()
 	memo := ""
 	if !e.written[v] {
-		memo = fmt.Sprintf("%d %d %d %d %s", e.argument(v), lane*e.valid, lane*int(e.inRange), at.aff.konst, key(at.aff.terms))
+		memo = key(at.aff.terms, e.argument(v), lane*e.valid, lane*int(e.inRange), at.aff.konst)
 		for i := len(e.scopes) - 1; i >= 0; i-- {
 			if r, ok := e.scopes[i].loads[memo]; ok {
 				if isInt && lane == 0 {
