@@ -21,7 +21,7 @@ func isRelayout(nest *loop.Nest) (from, to *ir.Value, ok bool) {
 		return nil, nil, false
 	}
 	from, to = s.Of.Value, s.Value
-	if !from.Type.Shape.Equal(to.Type.Shape) || from.Type.Lanes+to.Type.Lanes != 1 || from.Type.Swap || to.Type.Swap || len(s.Index) != len(s.Of.Args) || len(s.Index) != len(nest.Axes) {
+	if !from.Type.Shape.Equal(to.Type.Shape) || from.Type.Lanes+to.Type.Lanes != 1 || from.Type.DType.Size() != 4 || from.Type.Swap || to.Type.Swap || len(s.Index) != len(s.Of.Args) || len(s.Index) != len(nest.Axes) {
 		return nil, nil, false
 	}
 	for i, x := range s.Index {
