@@ -106,19 +106,19 @@ const longModel = 24
 // the compiler: source, graphs after lowering, after differentiation and
 // update, after fusion and ordering, the memory plan, the program, the GPU
 // kernels; and the whole program.
-func stages(t *testing.T, net string) (map[string][]byte, *gopkg.Module) {
+func stages(t *testing.T, path string) (map[string][]byte, *gopkg.Module) {
 	t.Helper()
 	out := map[string][]byte{}
-	source, err := os.ReadFile(net)
+	source, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out["1.net"] = source
-	file, list := spec.Load(net)
+	file, list := spec.Load(path)
 	if list.Errors() > 0 {
 		t.Fatal(list)
 	}
-	run, list := spec.LoadRun(strings.TrimSuffix(net, ".net")+".toml", nil)
+	run, list := spec.LoadRun(strings.TrimSuffix(path, ".net")+".toml", nil)
 	if list.Errors() > 0 {
 		t.Fatal(list)
 	}
@@ -128,25 +128,30 @@ func stages(t *testing.T, net string) (map[string][]byte, *gopkg.Module) {
 			out[name] = []byte(g.String())
 		}
 	}})
-	isLong := err == nil && len(unit.Phases[0].Layers) > longModel
+	net, _ := spec.Expand(file, run.Selection("train"))
+	isLong := len(net.Layers) > longModel
 	if err == nil && !isLong {
 		unit, list, err = compiler.Compile(file, run, compiler.Options{Vector: true})
 	}
 	if err != nil || list.Errors() > 0 {
 		t.Fatal(err, list)
 	}
+	planned := unit
+	if path == tiny {
+		planned = unit.Vector
+	}
 	var plan bytes.Buffer
-	for _, p := range unit.Phases {
+	for _, p := range planned.Phases {
 		fmt.Fprintf(&plan, "%s\n%s\n", p.Name, p.Plan.Report())
 	}
 	out["6.plan.txt"] = plan.Bytes()
-	module, err := gopkg.Emit(unit, filepath.Base(net))
+	module, err := gopkg.Emit(unit, filepath.Base(path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown := map[string]string{module.Name + ".go": "7.", "train.go": "8.", "test.go": "9.", "update.go": "9."}
 	switch {
-	case net == tiny:
+	case path == tiny:
 		out["5.lanes.ir"] = []byte(unit.Vector.Phase("train").Graph.String())
 		shown = map[string]string{"train_avx2_amd64.go": "8.", "train_avx2_amd64.s": "8.", "train_avx512_amd64.s": "8."}
 	case isLong:
@@ -157,8 +162,8 @@ func stages(t *testing.T, net string) (map[string][]byte, *gopkg.Module) {
 			out[number+name+".txt"] = content
 		}
 	}
-	if net != tiny && !isLong {
-		kernels, err := cuda.Emit(unit, filepath.Base(net))
+	if path != tiny && !isLong {
+		kernels, err := cuda.Emit(unit, filepath.Base(path))
 		if err != nil {
 			t.Fatal(err)
 		}

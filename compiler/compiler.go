@@ -36,7 +36,8 @@ type Options struct {
 	// Incomplete says that the file has mistakes already reported; compiling it
 	// finds those in the rest of it.
 	Incomplete bool
-	// Dump, when set, is called with the graph after each pass ("lower" first).
+	// Dump, when set, is called with the graph after each pass ("lower" first), and
+	// not with those that only Unit.Vector takes.
 	Dump func(passName string, g *ir.Graph)
 }
 
@@ -65,11 +66,23 @@ type Phase struct {
 	Name    string // "train", "update" or "test"
 	Batch   int
 	Graph   *ir.Graph
-	Layers  []layer.Info
 	Names   map[string]*ir.Value // the user's names of tensors
 	Plan    *plan.Plan
 	Kernels []*Kernel // in the order in which they run
 	Setup   int       // so many of Kernels, the first, are the graph's setup and not part of a step
+}
+
+// clone returns a copy whose graph can go its own way.
+func (p *Phase) clone() *Phase {
+	graph, copies := p.Graph.Clone()
+	q := &Phase{Name: p.Name, Batch: p.Batch, Graph: graph, Names: map[string]*ir.Value{}}
+	for name, v := range p.Names {
+		if c := copies[v]; c != nil { // a pass may have removed it
+			v = c
+		}
+		q.Names[name] = v
+	}
+	return q
 }
 
 // Kernel is one loop nest of a node, with its schedule.
@@ -156,34 +169,39 @@ func (c *compilation) unit(file *spec.File) (*Unit, diag.List, error) {
 	if messages.Errors() > 0 {
 		return nil, messages, nil
 	}
+	if c.forks() {
+		unit.Vector = &Unit{Name: unit.Name, Net: file, Run: run, Phases: c.vectors}
+		if err := unit.Vector.plan(true); err != nil {
+			return nil, messages, err
+		}
+	}
+	if err := unit.plan(!o.Unoptimized); err != nil {
+		return nil, messages, err
+	}
+	return unit, messages, nil
+}
+
+// plan gives every tensor its place, and every node its kernels.
+func (u *Unit) plan(optimize bool) error {
 	var graphs []*ir.Graph
-	for _, p := range unit.Phases {
+	for _, p := range u.Phases {
 		graphs = append(graphs, p.Graph)
 	}
 	arena, err := plan.BuildAll(graphs, nil)
 	if err != nil {
-		return nil, messages, &BugError{Pass: "plan", Cause: err.Error()}
+		return &BugError{Pass: "plan", Cause: err.Error()}
 	}
-	unit.Arena = arena
+	u.Arena = arena
 	if err := plan.CheckAll(graphs, arena, nil); err != nil {
-		return nil, messages, &BugError{Pass: "check-plan", Cause: err.Error()}
+		return &BugError{Pass: "check-plan", Cause: err.Error()}
 	}
-	for i, p := range unit.Phases {
+	for i, p := range u.Phases {
 		p.Plan = arena.Plans[i]
-		if err := p.kernels(!o.Unoptimized); err != nil {
-			return nil, messages, &BugError{Pass: "schedule", Phase: p.Name, Cause: err.Error(), Reproducer: p.Graph.String()}
+		if err := p.kernels(optimize); err != nil {
+			return &BugError{Pass: "schedule", Phase: p.Name, Cause: err.Error(), Reproducer: p.Graph.String()}
 		}
 	}
-	if o.Vector && !o.Unoptimized {
-		o.Lanes, o.Vector, o.Dump = true, false, nil
-		if unit.Vector, _, err = Compile(file, run, o); err != nil {
-			return nil, messages, err
-		}
-		for _, t := range unit.Vector.Passes {
-			unit.Passes = append(unit.Passes, Timing{t.Phase + " in vectors", t.Pass, t.Time})
-		}
-	}
-	return unit, messages, nil
+	return nil
 }
 
 // unsaid leaves out what an earlier phase said about the same place: the shapes
@@ -199,9 +217,8 @@ type compilation struct {
 	run         *spec.Run
 	solver      pass.Solver
 	gradients   map[*ir.Value]*ir.Value
-	keep        map[string]*ir.Value // tensors whose gradients are wanted
 	updateGraph *ir.Graph
-	batch       int // of the phase being compiled
+	vectors     []*Phase // of Unit.Vector
 	timings     []Timing
 	remembers   bool // keeps each pass's graph for the case that it fails
 }
@@ -243,14 +260,13 @@ func (c *compilation) phase(file *spec.File, name string) (*Phase, diag.List, er
 		}
 		return nil, messages, nil // nothing to train; the test phase is the network
 	}
-	p := &Phase{Name: name, Batch: batch, Graph: lowered.Graph, Layers: lowered.Layers, Names: lowered.Tensors}
+	p := &Phase{Name: name, Batch: batch, Graph: lowered.Graph, Names: lowered.Tensors}
 	if err := p.Graph.Verify(); err != nil {
 		return nil, messages, &BugError{Pass: "lower", Phase: name, Cause: err.Error(), Reproducer: p.Graph.String()}
 	}
 	if c.options.Dump != nil {
 		c.options.Dump("lower", p.Graph)
 	}
-	c.keep, c.batch = lowered.Tensors, batch
 	return p, messages, c.passes(p)
 }
 
@@ -272,13 +288,34 @@ func judged(net *spec.Net, kept []string) []string {
 	return list
 }
 
-// passes runs the pipeline on one graph.
+// forks reports whether Unit.Vector is compiled too.
+func (c *compilation) forks() bool { return c.options.Vector && !c.options.Unoptimized }
+
+// passes runs the pipeline on one graph. That of Unit.Vector is a copy from
+// where the two differ.
 func (c *compilation) passes(p *Phase) error {
-	for _, s := range steps {
-		if s.phase != "" && s.phase != p.Name || c.options.Unoptimized && !s.required || s.lanes && !c.options.Lanes {
+	differ := slices.IndexFunc(steps, func(s step) bool { return s.lanes })
+	if err := c.steps(steps[:differ], p, c.options.Lanes, ""); err != nil {
+		return err
+	}
+	if c.forks() {
+		v := p.clone()
+		c.vectors = append(c.vectors, v)
+		if err := c.steps(steps[differ:], v, true, " in vectors"); err != nil {
+			return err
+		}
+	}
+	return c.steps(steps[differ:], p, c.options.Lanes, "")
+}
+
+// steps runs some of the passes; those in a fork, which has a name, are not
+// dumped.
+func (c *compilation) steps(list []step, p *Phase, lanes bool, fork string) error {
+	for _, s := range list {
+		if s.phase != "" && s.phase != p.Name || c.options.Unoptimized && !s.required || s.lanes && !lanes {
 			continue
 		}
-		if err := c.step(s, p); err != nil {
+		if err := c.step(s, p, fork); err != nil {
 			return err
 		}
 	}
@@ -287,7 +324,7 @@ func (c *compilation) passes(p *Phase) error {
 
 // step runs one pass: verified, timed, dumped; a fault names the pass and, if
 // the compilation remembers it, carries the graph from before.
-func (c *compilation) step(s step, p *Phase) (err error) {
+func (c *compilation) step(s step, p *Phase, fork string) (err error) {
 	before := ""
 	if c.remembers {
 		before = p.Graph.String()
@@ -301,17 +338,17 @@ func (c *compilation) step(s step, p *Phase) (err error) {
 		}
 	}()
 	start := time.Now()
-	if err := s.run(c, p.Graph); err != nil {
+	if err := s.run(c, p); err != nil {
 		if setting, ok := err.(*SettingError); ok {
 			return setting
 		}
 		return bug(err, "")
 	}
-	c.timings = append(c.timings, Timing{p.Name, s.name, time.Since(start)})
+	c.timings = append(c.timings, Timing{p.Name + fork, s.name, time.Since(start)})
 	if err := p.Graph.Verify(); err != nil {
 		return bug(err, "")
 	}
-	if c.options.Dump != nil {
+	if c.options.Dump != nil && fork == "" {
 		c.options.Dump(s.name, p.Graph)
 	}
 	return nil
@@ -326,33 +363,35 @@ func (e *SettingError) Error() string { return e.Message }
 
 // wanted lists the values to differentiate by: the parameters that learn, or
 // those of Options.Gradients.
-func (c *compilation) wanted(g *ir.Graph) []*ir.Value {
+func (c *compilation) wanted(p *Phase) []*ir.Value {
 	var list []*ir.Value
 	if c.options.Gradients != nil {
 		for _, name := range c.options.Gradients {
-			if v := c.named(g, name); v != nil {
+			if v := p.named(name); v != nil {
 				list = append(list, v)
 			}
 		}
 		return list
 	}
-	for _, p := range g.Params {
-		if p.Param.LrMult != 0 {
-			list = append(list, p)
+	for _, v := range p.Graph.Params {
+		if v.Param.LrMult != 0 {
+			list = append(list, v)
 		}
 	}
 	return list
 }
 
-func (c *compilation) named(g *ir.Graph, name string) *ir.Value {
-	if v := c.keep[name]; v != nil {
+// named finds a tensor by the user's name or, for a parameter, the graph's.
+func (p *Phase) named(name string) *ir.Value {
+	if v := p.Names[name]; v != nil {
 		return v
 	}
-	return g.Lookup(name)
+	return p.Graph.Lookup(name)
 }
 
 // update appends the solver's update, or keeps the wanted gradients as outputs.
-func (c *compilation) update(g *ir.Graph) error {
+func (c *compilation) update(p *Phase) error {
+	g := p.Graph
 	if c.options.Gradients == nil {
 		if err := pass.Update(c.solver)(g, c.gradients); err != nil {
 			return &SettingError{err.Error()}
@@ -362,7 +401,7 @@ func (c *compilation) update(g *ir.Graph) error {
 		return err
 	}
 	for _, name := range c.options.Gradients {
-		v := c.named(g, name)
+		v := p.named(name)
 		if v == nil {
 			return &SettingError{fmt.Sprintf("there is no tensor %q to take a gradient of", name)}
 		}

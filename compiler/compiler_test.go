@@ -179,19 +179,19 @@ func TestBugsNameThePass(t *testing.T) {
 	for _, c := range []struct {
 		name, cause string
 		stack       bool
-		run         func(c *compilation, g *ir.Graph) error
+		run         func(c *compilation, p *Phase) error
 	}{
-		{"panics", "index out of range", true, func(_ *compilation, g *ir.Graph) error {
-			g.Nodes = g.Nodes[:3]
-			g.Nodes[len(g.Nodes)] = nil
+		{"panics", "index out of range", true, func(_ *compilation, p *Phase) error {
+			p.Graph.Nodes = p.Graph.Nodes[:3]
+			p.Graph.Nodes[len(p.Graph.Nodes)] = nil
 			return nil
 		}},
-		{"fails", "not today", false, func(_ *compilation, g *ir.Graph) error {
-			g.Nodes = nil
+		{"fails", "not today", false, func(_ *compilation, p *Phase) error {
+			p.Graph.Nodes = nil
 			return errors.New("not today")
 		}},
-		{"breaks", "before it is defined", false, func(_ *compilation, g *ir.Graph) error {
-			slices.Reverse(g.Nodes)
+		{"breaks", "before it is defined", false, func(_ *compilation, p *Phase) error {
+			slices.Reverse(p.Graph.Nodes)
 			return nil
 		}},
 	} {
@@ -428,4 +428,32 @@ func chainOfActivations(length int) string {
 	}
 	fmt.Fprintf(&b, "loss = Reduction(x%d) { loss_weight: 1 }\n", length)
 	return b.String()
+}
+
+// TestFork: both kinds of kernels compiled together are what each is alone.
+func TestFork(t *testing.T) {
+	for _, name := range []string{"lenet", "autoencoder"} {
+		file, run := model(t, name, "solver.iter_size=2")
+		both := compiled(t, file, run, Options{Vector: true})
+		compareUnits(t, both, compiled(t, file, run, Options{}))
+		compareUnits(t, both.Vector, compiled(t, file, run, Options{Lanes: true}))
+	}
+}
+
+func compareUnits(t *testing.T, a, b *Unit) {
+	t.Helper()
+	if len(a.Phases) != len(b.Phases) || a.Arena.Size != b.Arena.Size {
+		t.Fatalf("%d phases in %d bytes, and %d in %d", len(a.Phases), a.Arena.Size, len(b.Phases), b.Arena.Size)
+	}
+	for i, p := range a.Phases {
+		q := b.Phases[i]
+		if p.Graph.String() != q.Graph.String() || p.Plan.Report() != q.Plan.Report() || len(p.Kernels) != len(q.Kernels) {
+			t.Errorf("%s differs:\n%s\nand\n%s", p.Name, p.Graph, q.Graph)
+		}
+		for name, v := range p.Names {
+			if own := p.Graph.Lookup(v.Name); own != nil && own != v {
+				t.Errorf("%s is a tensor of another graph", name)
+			}
+		}
+	}
 }

@@ -13,7 +13,7 @@ type step struct {
 	required bool   // runs with -O0 too
 	phase    string // the only phase it is for; empty for all
 	lanes    bool   // only for kernels that compute in vectors; see Options.Lanes
-	run      func(c *compilation, g *ir.Graph) error
+	run      func(c *compilation, p *Phase) error
 }
 
 // steps is the pipeline of one graph, from the lowered layers to the final
@@ -23,8 +23,8 @@ var steps = []step{
 		name: "differentiate", required: true, phase: "train",
 		does:    "appends the gradient of the loss with respect to every learnable parameter",
 		because: "first, so that all passes see one graph of forward and backward",
-		run: func(c *compilation, g *ir.Graph) (err error) {
-			c.gradients, err = pass.Differentiate(g, c.wanted(g))
+		run: func(c *compilation, p *Phase) (err error) {
+			c.gradients, err = pass.Differentiate(p.Graph, c.wanted(p))
 			return err
 		},
 	},
@@ -32,7 +32,7 @@ var steps = []step{
 		name: "update", required: true, phase: "train",
 		does:    "appends the solver's update of parameters and history",
 		because: "right after the gradients exist, so that updates are fused and planned with the rest",
-		run:     func(c *compilation, g *ir.Graph) error { return c.update(g) },
+		run:     func(c *compilation, p *Phase) error { return c.update(p) },
 	},
 	{
 		name: "recompute", phase: "train",
@@ -92,11 +92,11 @@ var steps = []step{
 		name: "layouts", lanes: true,
 		does:    "puts the batch of activations innermost, in blocks of 16, and converts where a row-major tensor meets one in lanes",
 		because: "after the fusions, because only what kernels store has a layout; before order, which orders the conversions too",
-		run: func(c *compilation, g *ir.Graph) error {
-			moved, err := pass.Layouts(g, c.batch)
-			for name, v := range c.keep {
+		run: func(_ *compilation, p *Phase) error {
+			moved, err := pass.Layouts(p.Graph, p.Batch)
+			for name, v := range p.Names {
 				if row := moved[v]; row != nil {
-					c.keep[name] = row
+					p.Names[name] = row
 				}
 			}
 			return err
@@ -110,8 +110,8 @@ var steps = []step{
 	},
 }
 
-func pure(f func(*ir.Graph) error) func(*compilation, *ir.Graph) error {
-	return func(_ *compilation, g *ir.Graph) error { return f(g) }
+func pure(f func(*ir.Graph) error) func(*compilation, *Phase) error {
+	return func(_ *compilation, p *Phase) error { return f(p.Graph) }
 }
 
 // PassInfo describes one pass of the pipeline.

@@ -155,8 +155,7 @@ func (m *netMaker) pooling() {
 		window.Stride = []int{1, 1} // no window can then begin behind the image
 	}
 	if m.IntN(2) == 0 {
-		average := op.AvgPool(window)
-		m.keep(m.add(&average, x))
+		m.keep(m.add(&op.AvgPool{Kernel: window.Kernel, Stride: window.Stride, Pad: window.Pad, Floor: window.Floor}, x))
 	} else {
 		m.keep(m.add(&window, x))
 	}

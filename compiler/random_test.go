@@ -85,7 +85,12 @@ type randomRun struct {
 
 func newRandomRun(t *testing.T, seed uint64, phase string) *randomRun {
 	r := rand.New(rand.NewPCG(seed, 4))
-	return &randomRun{t: t, seed: seed, g: randomNet(seed, phase), c: &compilation{solver: randomSolver(r), batch: randomBatch(seed)}, feeds: map[string]*eval.Tensor{}}
+	return &randomRun{t: t, seed: seed, g: randomNet(seed, phase), c: &compilation{solver: randomSolver(r)}, feeds: map[string]*eval.Tensor{}}
+}
+
+// phase is the network as a phase whose batch is that of its inputs.
+func (r *randomRun) phase() *Phase {
+	return &Phase{Name: r.g.Phase, Batch: randomBatch(r.seed), Graph: r.g}
 }
 
 func (r *randomRun) fatalf(format string, args ...any) {
@@ -193,7 +198,7 @@ func (r *randomRun) seen(of func(*ir.Value) []float64, written func(ir.Write) []
 func (r *randomRun) apply(s step) (changed bool) {
 	r.t.Helper()
 	before := r.g.String()
-	if err := r.c.step(s, &Phase{Name: r.g.Phase, Graph: r.g}); err != nil {
+	if err := r.c.step(s, r.phase(), ""); err != nil {
 		r.fatalf("%v", err)
 	}
 	if s.name == "update" {
@@ -280,14 +285,14 @@ func TestFusionsReachTheirEnd(t *testing.T) {
 	for seed := range uint64(randomNets) {
 		r := newRandomRun(t, seed, "train")
 		for _, s := range steps {
-			if err := r.c.step(s, &Phase{Name: "train", Graph: r.g}); err != nil {
+			if err := r.c.step(s, r.phase(), ""); err != nil {
 				r.fatalf("%v", err)
 			}
 			if s.required {
 				continue // differentiating again is another derivative
 			}
 			once := r.g.String()
-			if err := r.c.step(s, &Phase{Name: "train", Graph: r.g}); err != nil {
+			if err := r.c.step(s, r.phase(), ""); err != nil {
 				r.fatalf("%v", err)
 			}
 			if twice := r.g.String(); twice != once {
@@ -304,10 +309,10 @@ func TestUpdateGraphsKeepResults(t *testing.T) {
 		r := newRandomRun(t, seed, "train")
 		r.c.solver.Accumulate = 3
 		var err error
-		if r.c.gradients, err = pass.Differentiate(r.g, r.c.wanted(r.g)); err != nil {
+		if r.c.gradients, err = pass.Differentiate(r.g, r.c.wanted(r.phase())); err != nil {
 			r.fatalf("%v", err)
 		}
-		if err := r.c.update(r.g); err != nil {
+		if err := r.c.update(r.phase()); err != nil {
 			r.fatalf("%v", err)
 		}
 		if r.c.updateGraph == nil {

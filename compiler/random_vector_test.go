@@ -35,7 +35,7 @@ func TestVectorKernelsOfRandomNets(t *testing.T) {
 					if s.phase != "" && s.phase != phase {
 						continue
 					}
-					if err := r.c.step(s, &Phase{Name: phase, Graph: r.g}); err != nil {
+					if err := r.c.step(s, r.phase(), ""); err != nil {
 						r.fatalf("%v", err)
 					}
 				}

@@ -147,6 +147,46 @@ func New(name, phase string) *Graph {
 	return &Graph{Name: name, Phase: phase, names: map[string]*Value{}}
 }
 
+// Clone returns a copy of the graph, and its copy of each value. The two share
+// operators and shapes, which nothing changes once they are there.
+func (g *Graph) Clone() (*Graph, map[*Value]*Value) {
+	copies := map[*Value]*Value{}
+	c := &Graph{Name: g.Name, Phase: g.Phase, names: make(map[string]*Value, len(g.names))}
+	for name, v := range g.names {
+		twin := *v
+		copies[v], c.names[name] = &twin, &twin
+	}
+	list := func(values []*Value) []*Value {
+		twins := make([]*Value, len(values))
+		for i, v := range values {
+			twins[i] = copies[v]
+		}
+		return twins
+	}
+	var clone func(n *Node) *Node
+	clone = func(n *Node) *Node {
+		twin := &Node{Op: n.Op, In: list(n.In), Out: list(n.Out), From: n.From}
+		for _, inner := range n.Body {
+			twin.Body = append(twin.Body, clone(inner))
+		}
+		for _, v := range twin.Out { // of a group's results, the group's word is the last
+			v.Def = twin
+		}
+		return twin
+	}
+	for _, n := range g.Nodes {
+		c.Nodes = append(c.Nodes, clone(n))
+	}
+	c.Inputs, c.Params, c.States, c.Outputs = list(g.Inputs), list(g.Params), list(g.States), list(g.Outputs)
+	for _, w := range g.Writes {
+		c.Writes = append(c.Writes, Write{copies[w.Target], copies[w.Value]})
+	}
+	if g.Loss != nil {
+		c.Loss = copies[g.Loss]
+	}
+	return c, copies
+}
+
 // Lookup finds a value by name, or returns nil. Values that exist only inside
 // a fused group are found too.
 func (g *Graph) Lookup(name string) *Value { return g.names[name] }

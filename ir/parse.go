@@ -405,6 +405,8 @@ func (p *parser) typ() Type {
 		t.DType = F32
 	case "i32":
 		t.DType = I32
+	case "u8":
+		t.DType = U8
 	default:
 		p.fail("unknown element type %q", name)
 	}

@@ -99,6 +99,35 @@ func TestReplace(t *testing.T) {
 	verified(t, g)
 }
 
+// TestClone: a copy reads the same, and what changes one leaves the other.
+func TestClone(t *testing.T) {
+	for _, source := range []string{chain, sound} {
+		g := parse(t, source)
+		g.Group(slices.Clone(g.Nodes[:2]))
+		text := g.String()
+		c, copies := g.Clone()
+		verified(t, c)
+		if c.String() != text {
+			t.Fatalf("the copy is\n%s", c)
+		}
+		for v, twin := range copies {
+			if twin == v || twin.Name != v.Name || g.Lookup(v.Name) != v || c.Lookup(v.Name) != twin {
+				t.Errorf("%s is not copied", v.Name)
+			}
+		}
+		for _, v := range slices.Concat(c.Params, c.Nodes[0].Out) {
+			c.Rename(v, v.Name+".other")
+			v.Type = v.Type.InLanes(0)
+		}
+		c.Must(op.Point("relu"), "more", nil, c.Params[0])
+		c.Writes, c.Loss, c.Nodes[0].In[0] = nil, nil, c.Params[0]
+		if g.String() != text {
+			t.Errorf("a change of the copy shows in the graph:\n%s", g)
+		}
+		verified(t, g)
+	}
+}
+
 // TestRemove forgets the nodes' names, those inside groups too.
 func TestRemove(t *testing.T) {
 	g := parse(t, chain)

@@ -32,7 +32,7 @@ conv, stored.sum = fuse {
     conv            = relu inside                                        : f32[2,5,4,4]                   # relu, second some.net:7
     stored.sum      = map conv, inside {formula: "a - b"}                : f32[2,5,4,4]
 }
-pool, pool.argmax = maxpool conv {kernel: [2, 2], stride: [2, 2]}        : f32[2,5,2,2], i32[2,5,2,2]     # pool
+pool, pool.argmax = maxpool conv {kernel: [2, 2], stride: [2, 2]}        : f32[2,5,2,2], u8[2,5,2,2]      # pool
 write           = reshape pool {shape: [2, 20]}                          : f32[2,20]                      # "", "x#y" "z\n.net":2
 loss, loss.prob = softmax_loss write, label {ignore: -1, has_ignore: true}  : f32[], f32[2,20]
 one             = constant {value: 1}                                    : f32[]

@@ -11,21 +11,32 @@ type DType uint8
 const (
 	F32 DType = iota
 	I32
+	U8 // whole numbers from 0 to 255, which only kernels exchange
 )
 
-// String gives the name used in IR text: "f32" or "i32".
+// String gives the name used in IR text: "f32", "i32" or "u8".
 func (d DType) String() string {
 	switch d {
 	case F32:
 		return "f32"
 	case I32:
 		return "i32"
+	case U8:
+		return "u8"
 	}
 	return fmt.Sprintf("dtype(%d)", uint8(d))
 }
 
 // Size is the number of bytes of one element.
-func (d DType) Size() int { return 4 }
+func (d DType) Size() int {
+	if d == U8 {
+		return 1
+	}
+	return 4
+}
+
+// IsInt reports whether elements are whole numbers.
+func (d DType) IsInt() bool { return d != F32 }
 
 // Shape lists a tensor's extents, outermost first. The empty shape is a scalar.
 type Shape []int
@@ -128,6 +139,9 @@ func Float(shape ...int) Type { return Type{DType: F32, Shape: shape} }
 
 // Int is the i32 type of the given shape.
 func Int(shape ...int) Type { return Type{DType: I32, Shape: shape} }
+
+// Byte is the u8 type of the given shape.
+func Byte(shape ...int) Type { return Type{DType: U8, Shape: shape} }
 
 // String gives the IR text, as in "f32[64,20,24,24]", or "f32[64/16,20,24,24]"
 // with the first axis in lanes, or "f32[20,5,5,5]^" with the first two exchanged.

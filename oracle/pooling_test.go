@@ -23,6 +23,8 @@ func TestPooling(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			x := random(1, images, channels, height, width)
+			taps := reference(t, &c, x)[1]
+			c.Plane = true
 			out := reference(t, &c, x)
 			average := reference(t, &op.AvgPool{Kernel: c.Kernel, Stride: c.Stride, Pad: c.Pad, Floor: c.Floor}, x)[0]
 			windows := Windows{
@@ -33,7 +35,7 @@ func TestPooling(t *testing.T) {
 			zeros := must(windows.Pad(Dense(x), 0))
 			positions := must(windows.Pad(plane(images, channels, height, width), -1))
 			counted := countedPixels(windows, height, width, zeros.Shape())
-			var maxima, places, means []float64
+			var maxima, places, winning, means []float64
 			for n := range images {
 				for ch := range channels {
 					columns := must(windows.Columns(lowest, n, ch, 1))
@@ -44,6 +46,7 @@ func TestPooling(t *testing.T) {
 						winners = []int{must(columns.Argmax(0)).Data().(int)}
 					}
 					for window, tap := range winners {
+						winning = append(winning, float64(tap))
 						places = append(places, must(at.At(tap, window)).(float64))
 					}
 					sums := must(Floats(must(must(windows.Columns(zeros, n, ch, 1)).Sum(0))))
@@ -55,6 +58,7 @@ func TestPooling(t *testing.T) {
 			}
 			agreeElements(t, out[0], maxima)
 			agreeElements(t, out[1], places)
+			agreeElements(t, taps, winning)
 			agreeElements(t, average, means)
 		})
 	}

@@ -81,7 +81,7 @@ func (a *Arena) Bytes() int { return len(a.bytes) }
 // multiple of 4, or a view past the end, is a mistake of the memory plan and
 // panics.
 func (a *Arena) F32(offset, count int) []float32 {
-	a.check(offset, count)
+	a.check(offset, count, 4)
 	if count == 0 {
 		return []float32{}
 	}
@@ -90,22 +90,28 @@ func (a *Arena) F32(offset, count int) []float32 {
 
 // I32 views count int32 values from a byte offset, under the rules of F32.
 func (a *Arena) I32(offset, count int) []int32 {
-	a.check(offset, count)
+	a.check(offset, count, 4)
 	if count == 0 {
 		return []int32{}
 	}
 	return unsafe.Slice((*int32)(unsafe.Pointer(&a.bytes[offset])), count)
 }
 
+// U8 views count bytes from a byte offset, under the rules of F32.
+func (a *Arena) U8(offset, count int) []uint8 {
+	a.check(offset, count, 1)
+	return a.bytes[offset : offset+count : offset+count]
+}
+
 // Pointer is the address of a byte of the arena, for kernels in assembly: one of
 // Launch.Args. An offset under the rules of F32.
 func (a *Arena) Pointer(offset int) unsafe.Pointer {
-	a.check(offset, 1)
+	a.check(offset, 1, 1)
 	return unsafe.Pointer(&a.bytes[offset])
 }
 
-func (a *Arena) check(offset, count int) {
-	if offset < 0 || offset%4 != 0 || count < 0 || offset > len(a.bytes) || count > (len(a.bytes)-offset)/4 {
+func (a *Arena) check(offset, count, size int) {
+	if offset < 0 || offset%4 != 0 || count < 0 || offset > len(a.bytes) || count > (len(a.bytes)-offset)/size {
 		panic(fmt.Sprintf("memory plan: %d values at byte %d do not fit an arena of %d bytes", count, offset, len(a.bytes)))
 	}
 }

@@ -29,6 +29,9 @@ func TestArenaViews(t *testing.T) {
 	if got := arena.F32(12, 1)[0]; got != 1 {
 		t.Errorf("the bits of 1 read back as %v", got)
 	}
+	if got := arena.U8(12, 52); got[3] != 0x3f || len(got) != 52 || cap(got) != 52 {
+		t.Errorf("the bytes of 1 read back as %v, of %d", got[:4], cap(got))
+	}
 }
 
 func TestArenaRejectsBadViews(t *testing.T) {
@@ -41,6 +44,16 @@ func TestArenaRejectsBadViews(t *testing.T) {
 				}
 			}()
 			arena.F32(view[0], view[1])
+		}()
+	}
+	for _, view := range [][2]int{{-4, 1}, {2, 1}, {60, 5}, {64, 1}, {0, 65}, {0, -1}, {4, math.MaxInt}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("view of %d bytes at %d was given", view[1], view[0])
+				}
+			}()
+			arena.U8(view[0], view[1])
 		}()
 	}
 	if len(arena.F32(64, 0)) != 0 {

@@ -30,7 +30,7 @@ func (t *testCommand) Run(c *console) error {
 	if unit.Phase("test") == nil {
 		return fmt.Errorf("%s has no layers in the test phase", s.path)
 	}
-	executable, err := c.program(unit, s, &t.Network, start)
+	executable, err := c.program(unit, s, &t.Network, &t.Machine, start)
 	if err != nil {
 		return err
 	}

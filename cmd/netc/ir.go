@@ -15,6 +15,7 @@ type irCommand struct {
 	Output  outputFlags  `embed:""`
 	Network networkFlags `embed:""`
 	Only    phaseFlag    `embed:""`
+	Kernels isaFlag      `embed:""`
 
 	After  string `placeholder:"PASS" help:"Print the graph as it is after a pass (default the last)."`
 	Passes bool   `help:"List the passes instead."`
@@ -23,6 +24,7 @@ type irCommand struct {
 // irResult is what "netc ir --json" prints: for each phase the IR's text.
 type irResult struct {
 	After  string    `json:"after"`
+	ISA    string    `json:"isa"`
 	Phases []phaseIR `json:"phases"`
 }
 
@@ -57,9 +59,13 @@ func (i *irCommand) Run(c *console) error {
 		}
 		return &usageError{fmt.Sprintf("there is no pass %q", i.After), help}
 	}
-	result := irResult{After: i.After}
+	options, err := i.Kernels.options(&i.Network)
+	if err != nil {
+		return err
+	}
+	result := irResult{After: i.After, ISA: i.Kernels.ISA}
 	last := map[string]int{} // by phase, the entry in result
-	dump := func(pass string, g *ir.Graph) {
+	options.Dump = func(pass string, g *ir.Graph) {
 		if i.After != "" && pass != i.After || i.Only.Phase != "" && g.Phase != i.Only.Phase {
 			return
 		}
@@ -71,7 +77,7 @@ func (i *irCommand) Run(c *console) error {
 		}
 		result.Phases[at].Text = g.String()
 	}
-	if _, err := i.Network.compile(c, i.Network.load(i.Only.Phase), compiler.Options{Dump: dump}); err != nil {
+	if _, err := i.Network.compile(c, i.Network.load(i.Only.Phase), options); err != nil {
 		return err
 	}
 	if len(result.Phases) == 0 {
@@ -96,6 +102,8 @@ func (i *irCommand) nothing() error {
 		return fmt.Errorf("%s has no layers in the %s phase", i.Network.File, i.Only.Phase)
 	case i.Network.Level == 0:
 		return fmt.Errorf("the pass %s does not run with -O0", i.After)
+	case i.Kernels.ISA == isaPortable && slices.ContainsFunc(compiler.Passes(), func(p compiler.PassInfo) bool { return p.Name == i.After && p.Lanes }):
+		return fmt.Errorf("the pass %s does not run for portable kernels", i.After)
 	}
 	return fmt.Errorf("the pass %s does not run in the phase asked for", i.After)
 }
@@ -105,11 +113,14 @@ func (i *irCommand) list(c *console, passes []compiler.PassInfo) error {
 		return c.printJSON(passes)
 	}
 	for _, p := range passes {
-		required := ""
-		if p.Required {
-			required = " (also with -O0)"
+		when := ""
+		switch {
+		case p.Required:
+			when = " (also with -O0)"
+		case p.Lanes:
+			when = " (not for portable kernels)"
 		}
-		fmt.Fprintf(c.out, "%s%s\n  %s\n  %s\n", p.Name, required, p.Does, p.Because)
+		fmt.Fprintf(c.out, "%s%s\n  %s\n  %s\n", p.Name, when, p.Does, p.Because)
 	}
 	return nil
 }

@@ -13,14 +13,17 @@ type planCommand struct {
 	Output  outputFlags  `embed:""`
 	Network networkFlags `embed:""`
 	Only    phaseFlag    `embed:""`
+	Kernels isaFlag      `embed:""`
 
 	Draw bool   `help:"Draw the arena as text: steps to the right, bytes upwards."`
 	SVG  string `name:"svg" placeholder:"FILE" help:"Draw one phase's arena into a file (train, unless --phase says test)."`
 }
 
-// planResult is what "netc plan --json" prints.
+// planResult is what "netc plan --json" prints: the arena of a program with the
+// kernels of an instruction set, and what each phase has there.
 type planResult struct {
 	Name       string      `json:"name"`
+	ISA        string      `json:"isa"`
 	ArenaBytes int         `json:"arena_bytes"`
 	Phases     []phasePlan `json:"phases"`
 }
@@ -48,7 +51,11 @@ type planBuffer struct {
 
 // Run prints the plans, or draws them.
 func (p *planCommand) Run(c *console) error {
-	unit, err := p.Network.compile(c, p.Network.load(p.Only.Phase), compiler.Options{})
+	options, err := p.Kernels.options(&p.Network)
+	if err != nil {
+		return err
+	}
+	unit, err := p.Network.compile(c, p.Network.load(p.Only.Phase), options)
 	if err != nil {
 		return err
 	}
@@ -64,18 +71,17 @@ func (p *planCommand) Run(c *console) error {
 		if err := writeFile(p.SVG, text.Bytes()); err != nil {
 			return err
 		}
-		c.say("drew the %s phase into %s", phases[0].Name, p.SVG)
+		c.say("drew the %s phase of the %s into %s", phases[0].Name, p.Kernels.kernels(), p.SVG)
 	}
 	if p.Output.JSON {
-		return c.printJSON(planOf(unit, phases))
+		return c.printJSON(planOf(unit, p.Kernels.ISA, phases))
 	}
 	if p.SVG != "" && !p.Draw {
 		return nil
 	}
-	for i, phase := range phases {
-		if i > 0 {
-			fmt.Fprintln(c.out)
-		}
+	fmt.Fprintf(c.out, "%s, %s: one arena of %s for all phases\n", unit.Name, p.Kernels.kernels(), plan.Bytes(unit.Arena.Size))
+	for _, phase := range phases {
+		fmt.Fprintln(c.out)
 		if !p.Draw {
 			fmt.Fprint(c.out, phase.Plan.Report())
 		} else if err := phase.Plan.Draw(c.out); err != nil {
@@ -85,8 +91,8 @@ func (p *planCommand) Run(c *console) error {
 	return nil
 }
 
-func planOf(u *compiler.Unit, phases []*compiler.Phase) planResult {
-	r := planResult{Name: u.Name, ArenaBytes: u.Arena.Size}
+func planOf(u *compiler.Unit, isa string, phases []*compiler.Phase) planResult {
+	r := planResult{Name: u.Name, ISA: isa, ArenaBytes: u.Arena.Size}
 	for _, p := range phases {
 		one := phasePlan{
 			Phase: p.Name, Batch: p.Batch, arenaBytes: arenaBytes{p.Plan.Size, p.Plan.LowerBound, p.Plan.WithoutReuse},

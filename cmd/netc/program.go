@@ -36,12 +36,13 @@ const partialPrefix = ".partial-"
 
 // program emits and builds a compiled network, unless the cache holds it, and
 // gives the path of the executable.
-func (c *console) program(u *compiler.Unit, s *source, f *networkFlags, compileTime time.Time) (string, error) {
+func (c *console) program(u *compiler.Unit, s *source, f *networkFlags, machine *machineFlags, compileTime time.Time) (string, error) {
 	module, err := f.emit(u, s)
 	if err != nil {
 		return "", err
 	}
-	c.say("compiled %s in %s: %s, arena %s", u.Name, since(compileTime), kernelText(u), plan.Bytes(u.Arena.Size))
+	runs := running(u, f, machine.ISA)
+	c.say("compiled %s in %s: %s, arena %s", u.Name, since(compileTime), kernelText(runs), plan.Bytes(runs.Arena.Size))
 	root, err := programCache()
 	if err != nil {
 		return "", err

@@ -72,7 +72,7 @@ func (r *runCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	executable, err := c.program(unit, s, &r.Network, start)
+	executable, err := c.program(unit, s, &r.Network, &r.Machine, start)
 	if err != nil {
 		return err
 	}

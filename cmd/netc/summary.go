@@ -17,10 +17,12 @@ type summaryCommand struct {
 	Output  outputFlags  `embed:""`
 	Network networkFlags `embed:""`
 	Only    phaseFlag    `embed:""`
+	Kernels isaFlag      `embed:""`
 }
 
 // summary is what "netc summary --json" prints. Shapes and operations are those
 // of one batch; operations count two for each multiply-add of the forward pass.
+// Memory and kernels are those of an instruction set.
 type summary struct {
 	Name         string                `json:"name"`
 	Batch        int                   `json:"batch"`
@@ -28,6 +30,7 @@ type summary struct {
 	FlopsForward int                   `json:"flops_forward"`
 	Inputs       []tensorShape         `json:"inputs"`
 	Layers       []layerSummary        `json:"layers"`
+	ISA          string                `json:"isa"`
 	Arena        map[string]arenaBytes `json:"arena"`
 	Kernels      map[string]int        `json:"kernels"`       // of a step
 	Setup        map[string]int        `json:"setup_kernels"` // computed once after the parameters have changed
@@ -53,8 +56,12 @@ type tensorShape struct {
 
 // Run prints the summary.
 func (y *summaryCommand) Run(c *console) error {
+	options, err := y.Kernels.options(&y.Network)
+	if err != nil {
+		return err
+	}
 	s := y.Network.load(y.Only.Phase)
-	unit, err := y.Network.compile(c, s, compiler.Options{})
+	unit, err := y.Network.compile(c, s, options)
 	if err != nil {
 		return err
 	}
@@ -70,6 +77,7 @@ func (y *summaryCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	result.ISA = y.Kernels.ISA
 	if y.Output.JSON {
 		return c.printJSON(result)
 	}
@@ -203,7 +211,7 @@ func (r *summary) print(c *console) {
 	fmt.Fprintln(c.out)
 
 	var phases table
-	phases.row("phase", "kernels", "setup", "arena", "lower bound", "without reuse")
+	phases.row("phase", r.ISA+" kernels", "setup", "bytes", "lower bound", "without reuse")
 	for _, name := range []string{"train", "update", "test"} {
 		if a, exists := r.Arena[name]; exists {
 			phases.row(name, fmt.Sprint(r.Kernels[name]), countText(r.Setup[name]), plan.Bytes(a.Bytes), plan.Bytes(a.LowerBound), plan.Bytes(a.WithoutReuse))

@@ -35,7 +35,7 @@ func (t *timeCommand) Run(c *console) error {
 	if (t.Phase == "train" || t.Phase == "test") && unit.Phase(t.Phase) == nil {
 		return fmt.Errorf("%s has no layers in the %s phase", s.path, t.Phase)
 	}
-	executable, err := c.program(unit, s, &t.Network, start)
+	executable, err := c.program(unit, s, &t.Network, &t.Machine, start)
 	if err != nil {
 		return err
 	}

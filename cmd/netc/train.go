@@ -45,7 +45,7 @@ func (t *trainCommand) Run(c *console) error {
 	if unit.Phase("train") == nil {
 		return fmt.Errorf("%s has no loss in the training phase, so there is nothing to train", s.path)
 	}
-	executable, err := c.program(unit, s, &t.Network, start)
+	executable, err := c.program(unit, s, &t.Network, &t.Machine, start)
 	if err != nil {
 		return err
 	}

@@ -126,15 +126,17 @@ var integerActions = map[string]action{
 	"MOVL": func(m *machine, a []operand) {
 		binary.LittleEndian.PutUint32(m.place(&a[1], 4, "writes"), uint32(m.integer(&a[0])))
 	},
-	"ADDQ":   func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])+m.integer(&a[0])) },
-	"SUBQ":   func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])-m.integer(&a[0])) },
-	"ANDQ":   func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])&m.integer(&a[0])) },
-	"SHLQ":   func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])<<m.integer(&a[0])) },
-	"SHRQ":   func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])>>m.integer(&a[0])) },
-	"IMULQ":  func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])*m.integer(&a[0])) },
-	"IMUL3Q": func(m *machine, a []operand) { m.setInteger(&a[2], m.integer(&a[1])*m.integer(&a[0])) },
-	"CMPQ":   func(m *machine, a []operand) { m.compare(int64(m.integer(&a[0])), int64(m.integer(&a[1]))) },
-	"TESTQ":  func(m *machine, a []operand) { m.compare(int64(m.integer(&a[0])&m.integer(&a[1])), 0) },
+	"MOVBQZX": func(m *machine, a []operand) { m.setInteger(&a[1], uint64(m.place(&a[0], 1, "reads")[0])) },
+	"MOVB":    func(m *machine, a []operand) { m.place(&a[1], 1, "writes")[0] = byte(m.integer(&a[0])) },
+	"ADDQ":    func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])+m.integer(&a[0])) },
+	"SUBQ":    func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])-m.integer(&a[0])) },
+	"ANDQ":    func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])&m.integer(&a[0])) },
+	"SHLQ":    func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])<<m.integer(&a[0])) },
+	"SHRQ":    func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])>>m.integer(&a[0])) },
+	"IMULQ":   func(m *machine, a []operand) { m.setInteger(&a[1], m.integer(&a[1])*m.integer(&a[0])) },
+	"IMUL3Q":  func(m *machine, a []operand) { m.setInteger(&a[2], m.integer(&a[1])*m.integer(&a[0])) },
+	"CMPQ":    func(m *machine, a []operand) { m.compare(int64(m.integer(&a[0])), int64(m.integer(&a[1]))) },
+	"TESTQ":   func(m *machine, a []operand) { m.compare(int64(m.integer(&a[0])&m.integer(&a[1])), 0) },
 	"DECQ": func(m *machine, a []operand) {
 		v := m.integer(&a[0]) - 1
 		m.setInteger(&a[0], v)
@@ -262,11 +264,36 @@ var shuffles = map[string]func(a, b lanes, n, pattern int) lanes{
 	},
 	"VSHUFF32X4": shuffleQuarters,
 	"VSHUFF64X2": shuffleQuarters,
-	"VUNPCKLPS":  func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 1, 0) },
-	"VUNPCKHPS":  func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 1, 2) },
-	"VUNPCKLPD":  func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 2, 0) },
-	"VUNPCKHPD":  func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 2, 2) },
+	"VPACKUSDW": func(a, b lanes, _, _ int) (v lanes) {
+		for i := range v[:4] {
+			from, at := &a, 2*i
+			if i >= 2 {
+				from, at = &b, 2*i-4
+			}
+			v[i] = saturated(int32(from[at]), math.MaxUint16) | saturated(int32(from[at+1]), math.MaxUint16)<<16
+		}
+		return v
+	},
+	"VPACKUSWB": func(a, b lanes, _, _ int) (v lanes) {
+		for i := range v[:4] {
+			from, at := &a, 2*i
+			if i >= 2 {
+				from, at = &b, 2*i-4
+			}
+			for k := range 4 {
+				v[i] |= saturated(int32(int16(from[at+k/2]>>(k%2*16))), math.MaxUint8) << (8 * k)
+			}
+		}
+		return v
+	},
+	"VUNPCKLPS": func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 1, 0) },
+	"VUNPCKHPS": func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 1, 2) },
+	"VUNPCKLPD": func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 2, 0) },
+	"VUNPCKHPD": func(a, b lanes, n, _ int) lanes { return interleave(a, b, n, 2, 2) },
 }
+
+// saturated is x, or the end of 0 to most that it lies beyond.
+func saturated(x, most int32) uint32 { return uint32(min(max(x, 0), most)) }
 
 func shuffleQuarters(a, b lanes, n, pattern int) (v lanes) {
 	for i := range n / 4 {
@@ -327,6 +354,20 @@ var moveActions = map[string]action{
 			m.fail("writes at %#x, which is not a multiple of %d", at, 4*n)
 		}
 		m.storeLanes(&a[1], m.vec[m.f.physical(a[0].reg)], n)
+	},
+	"VPMOVZXBD": func(m *machine, a []operand) {
+		n := m.width(&a[1])
+		var v lanes
+		for i, b := range m.place(&a[0], n, "reads") {
+			v[i] = uint32(b)
+		}
+		m.setVector(&a[1], n, v)
+	},
+	"VPMOVDB": func(m *machine, a []operand) {
+		v := m.vec[m.f.physical(a[0].reg)]
+		for i, bytes := 0, m.place(&a[1], m.width(&a[0]), "writes"); i < len(bytes); i++ {
+			bytes[i] = byte(v[i])
+		}
 	},
 	"VMOVSS": func(m *machine, a []operand) { m.moveFirst(a, 1) },
 	"VMOVSD": func(m *machine, a []operand) { m.moveFirst(a, 2) },

@@ -121,6 +121,15 @@ var uses = []use{
 			f.StoreFirst(asm.Mem{Base: w.store, Disp: w.at}, v, n)
 			w.at += w.size()
 		}
+		for i := range 4 { // bytes of any value, as integers and back
+			b := f.LoadBytes(asm.Mem{Base: w.ints, Disp: 4*vectors*lanes - (i+1)*lanes})
+			w.vec(b)
+			f.StoreBytes(asm.Mem{Base: w.store, Disp: w.at}, b)
+			w.at += w.size()
+		}
+		w.int(f.LoadByte(asm.Mem{Base: w.ints, Disp: 4*vectors*lanes - 1}))
+		f.StoreByte(asm.Mem{Base: w.store, Disp: w.at}, f.LoadInt32(w.integer(6)))
+		w.at += w.size()
 		m := f.CmpInt(asm.GtP, f.Load(w.integer(2)), f.Load(w.integer(3)))
 		w.vec(f.LoadWhere(w.float(2), m))
 		w.vec(f.Load(w.float(3)))

@@ -187,3 +187,16 @@ func (f *Func) StoreInt32(m Mem, src Reg) {
 	f.want(GP, "StoreInt32", src)
 	f.emit("MOVL", use(src), into(m))
 }
+
+// LoadByte loads a byte, zero-extended, into a new register.
+func (f *Func) LoadByte(m Mem) Reg {
+	r := f.NewGP()
+	f.emit("MOVBQZX", from(m), def(r))
+	return r
+}
+
+// StoreByte stores the low 8 bits of src.
+func (f *Func) StoreByte(m Mem, src Reg) {
+	f.want(GP, "StoreByte", src)
+	f.emit("MOVB", use(src), into(m))
+}

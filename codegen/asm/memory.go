@@ -26,6 +26,28 @@ func (f *Func) Store(m Mem, v Reg) {
 	f.emit("VMOVUPS", use(v), into(m))
 }
 
+// LoadBytes loads Lanes bytes into a new register, one lane each: integers from
+// 0 to 255.
+func (f *Func) LoadBytes(m Mem) Reg {
+	r := f.NewVec()
+	f.emit("VPMOVZXBD", from(m), def(r))
+	return r
+}
+
+// StoreBytes stores the integers of all lanes, which are from 0 to 255, as bytes.
+func (f *Func) StoreBytes(m Mem, v Reg) {
+	f.want(Vec, "StoreBytes", v)
+	if f.isa == AVX512 {
+		f.emit("VPMOVDB", use(v), into(m))
+		return
+	}
+	high, words, bytes := f.NewVec(), f.NewVec(), f.NewVec()
+	f.emit("VEXTRACTF128", imm(1), use(v), def(high).low())
+	f.emit("VPACKUSDW", use(high).low(), use(v).low(), def(words).low())
+	f.emit("VPACKUSWB", use(words).low(), use(words).low(), def(bytes).low())
+	f.emit("VMOVSD", use(bytes).low(), into(m))
+}
+
 // LoadFirst loads the first n lanes into a new register whose other lanes are
 // 0, and touches no other memory. 1 <= n <= Lanes.
 func (f *Func) LoadFirst(m Mem, n int) Reg {

@@ -57,7 +57,7 @@ func Print(name string, code *loop.Code, doc func(args []*ir.Value) []string) *K
 }
 
 // predeclared are Go's own names that kernels use and nothing in them may take.
-var predeclared = []string{"bool", "false", "float32", "float64", "int", "int32", "len", "max", "min", "true", "uint32"}
+var predeclared = []string{"bool", "false", "float32", "float64", "int", "int32", "len", "max", "min", "true", "uint32", "uint8"}
 
 type printer struct {
 	out     strings.Builder
@@ -99,10 +99,7 @@ func (p *printer) parameters(args []*ir.Value) string {
 }
 
 func goType(v *ir.Value) string {
-	if v.Type.DType == ir.I32 {
-		return "int32"
-	}
-	return "float32"
+	return map[ir.DType]string{ir.F32: "float32", ir.I32: "int32", ir.U8: "uint8"}[v.Type.DType]
 }
 
 func (p *printer) function() {
@@ -222,8 +219,8 @@ func (p *printer) statements(body []loop.Stmt) {
 			p.assign(s)
 		case *loop.Put:
 			value := p.expr(s.Of)
-			if s.Value.Type.DType == ir.I32 {
-				value = "int32(" + value + ")"
+			if s.Value.Type.DType.IsInt() {
+				value = goType(s.Value) + "(" + value + ")"
 			}
 			p.printf("%s = %s", p.element(s.Value, s.At), value)
 		case *loop.If:

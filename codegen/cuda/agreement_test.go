@@ -93,23 +93,29 @@ func (g *gpu) place(phase string, v *ir.Value) []byte {
 func (g *gpu) set(phase string, v *ir.Value, data []float64) {
 	memory := g.place(phase, v)
 	for i, x := range inStorage(v.Type, data) {
-		bits := math.Float32bits(float32(x))
-		if v.Type.DType == ir.I32 {
-			bits = uint32(int32(x))
+		switch v.Type.DType {
+		case ir.U8:
+			memory[i] = byte(x)
+		case ir.I32:
+			binary.LittleEndian.PutUint32(memory[4*i:], uint32(int32(x)))
+		default:
+			binary.LittleEndian.PutUint32(memory[4*i:], math.Float32bits(float32(x)))
 		}
-		binary.LittleEndian.PutUint32(memory[4*i:], bits)
 	}
 }
 
 // get reads a value's elements.
 func (g *gpu) get(phase string, v *ir.Value) []float64 {
 	memory := g.place(phase, v)
-	stored := make([]float64, len(memory)/4)
+	stored := make([]float64, v.Type.Stored())
 	for i := range stored {
-		bits := binary.LittleEndian.Uint32(memory[4*i:])
-		stored[i] = float64(math.Float32frombits(bits))
-		if v.Type.DType == ir.I32 {
-			stored[i] = float64(int32(bits))
+		switch v.Type.DType {
+		case ir.U8:
+			stored[i] = float64(memory[i])
+		case ir.I32:
+			stored[i] = float64(int32(binary.LittleEndian.Uint32(memory[4*i:])))
+		default:
+			stored[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(memory[4*i:])))
 		}
 	}
 	return fromStorage(v.Type, stored)

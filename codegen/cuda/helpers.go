@@ -49,6 +49,11 @@ __device__ __forceinline__ void load4(int to[4], const int* from)
     const int4 four = *(const int4*)from;
     to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
 }
+__device__ __forceinline__ void load4(unsigned char to[4], const unsigned char* from)
+{
+    const uchar4 four = *(const uchar4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
 `},
 	{"store4", nil, `__device__ __forceinline__ void store4(float* to, const float from[4])
 {
@@ -57,6 +62,10 @@ __device__ __forceinline__ void load4(int to[4], const int* from)
 __device__ __forceinline__ void store4(int* to, const int from[4])
 {
     *(int4*)to = make_int4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(unsigned char* to, const unsigned char from[4])
+{
+    *(uchar4*)to = make_uchar4(from[0], from[1], from[2], from[3]);
 }
 `},
 	{"toTF32", nil, `#ifndef NETC_EMULATION // which has its own

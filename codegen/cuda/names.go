@@ -15,7 +15,7 @@ dynamic_cast else enum explicit export extern false float for friend goto if inl
 not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict return short
 signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef typeid
 typename union unsigned using virtual void volatile wchar_t xor xor_eq
-threadIdx blockIdx blockDim gridDim warpSize dim3 float4 int4 uint4 size_t linux unix main
+threadIdx blockIdx blockDim gridDim warpSize dim3 float4 int4 uint4 uchar4 size_t linux unix main
 expf logf log1pf tanhf sqrtf powf fabsf fmaf NULL INFINITY NAN
 infinity larger smaller uniform mix32 warpSum warpMaximum blockSum blockMaximum load4 store4 partial part toTF32 toBF16 multiplyTF32 multiplyBF16
 thread point row column tx ty lane team batch split e term`)

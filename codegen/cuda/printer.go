@@ -140,10 +140,7 @@ func (p *printer) done(grid, block [3]int) printed {
 }
 
 func cType(v *ir.Value) string {
-	if v.Type.DType == ir.I32 {
-		return "int"
-	}
-	return "float"
+	return map[ir.DType]string{ir.F32: "float", ir.I32: "int", ir.U8: "unsigned char"}[v.Type.DType]
 }
 
 func kindName(k loop.Kind) string {

@@ -62,6 +62,7 @@ type Arg struct {
 	Tensor  string
 	Offset  int  // in the device memory, bytes
 	Bytes   int  // of the tensor
+	Element int  // bytes of one of its elements
 	Written bool // the kernel stores to it
 }
 
@@ -163,9 +164,9 @@ func (e *emitter) phase(p *compiler.Phase) (*Phase, error) {
 				launch.Work = describe.Work{Pass: work.Pass, Bytes: work.Bytes}
 			}
 			for _, a := range printed.args {
-				arg := Arg{Tensor: a.name, Offset: e.scratch, Bytes: a.bytes, Written: a.written}
+				arg := Arg{Tensor: a.name, Offset: e.scratch, Bytes: a.bytes, Element: ir.F32.Size(), Written: a.written}
 				if a.value != nil {
-					arg.Offset = p.Plan.Offsets[a.value]
+					arg.Offset, arg.Element = p.Plan.Offsets[a.value], a.value.Type.DType.Size()
 				} else {
 					e.scratchBytes = max(e.scratchBytes, a.bytes)
 				}
@@ -183,8 +184,8 @@ func (e *emitter) phase(p *compiler.Phase) (*Phase, error) {
 		kernel := e.function(printed, printCopy("kernel", true, w))
 		out.Launches = append(out.Launches, Launch{Kernel: kernel, Layers: w.Target.Name, Work: describe.CopyWork(w),
 			Grid: printed.grid, Block: printed.block, Args: []Arg{
-				{w.Target.Name, p.Plan.Offsets[w.Target], w.Target.Type.Bytes(), true},
-				{w.Value.Name, p.Plan.Offsets[w.Value], w.Value.Type.Bytes(), false},
+				{w.Target.Name, p.Plan.Offsets[w.Target], w.Target.Type.Bytes(), w.Target.Type.DType.Size(), true},
+				{w.Value.Name, p.Plan.Offsets[w.Value], w.Value.Type.Bytes(), w.Value.Type.DType.Size(), false},
 			}})
 	}
 	return out, nil

@@ -314,20 +314,25 @@ func TestOperatorsAgree(t *testing.T) {
 		var in []*ir.Value
 		for _, v := range x.Node.In {
 			name := fmt.Sprintf("e%d.%s", number, v.Name)
-			operand := g.AddInput(name, ir.Type{DType: v.Type.DType, Shape: v.Type.Shape})
-			if !v.Type.IsRowMajor() {
-				operand = g.Must(&op.Relayout{Lanes: v.Type.Lanes, Swap: v.Type.Swap}, name+".laid", nil, operand)
+			feed := x.Feeds[v.Name]
+			if v.Type.DType == ir.U8 { // which a program neither takes nor gives: it pools images for its own
+				feed = example.RandomTensor(rand.New(rand.NewPCG(uint64(number), 9)), x.Node.Out[0].Type)
+			}
+			operand := g.AddInput(name, feed.Type)
+			if grad, ok := e.Op.(*op.MaxPoolGrad); ok && v.Type.DType == ir.U8 {
+				pool := &op.MaxPool{Kernel: grad.Kernel, Stride: grad.Stride, Pad: grad.Pad, Floor: grad.Floor}
+				operand = g.MustAll(pool, name+".pool", nil, operand)[1]
 			}
 			in = append(in, operand)
-			for i, f := range x.Feeds[v.Name].Data {
-				x.Feeds[v.Name].Data[i] = float64(float32(f)) // what the program sees
+			for i, f := range feed.Data {
+				feed.Data[i] = float64(float32(f)) // what the program sees
 			}
-			feeds[name] = x.Feeds[v.Name]
-			order = append(order, *x.Feeds[v.Name])
+			feeds[name] = feed
+			order = append(order, *feed)
 		}
 		for _, v := range g.MustAll(e.Op, fmt.Sprintf("e%d.out", number), nil, in...) {
-			if !v.Type.IsRowMajor() {
-				v = g.Must(&op.Relayout{}, v.Name+".rows", nil, v)
+			if v.Type.DType == ir.U8 {
+				continue
 			}
 			g.Outputs = append(g.Outputs, v)
 			nodeOf[v.Name] = e.Op.Mnemonic() + " " + ir.Attributes(e.Op)

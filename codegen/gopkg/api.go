@@ -192,11 +192,9 @@ func elementType(v *ir.Value) string {
 	return "float32"
 }
 
-// storage is the field of runtime.Tensor that holds a value's elements, and the
-// method of runtime.Arena that cuts them out.
+// storage is the method of runtime.Arena that cuts a value's elements out, and
+// the field of runtime.Tensor that holds them; u8 values have no such field,
+// because only kernels see them.
 func storage(v *ir.Value) string {
-	if v.Type.DType == ir.I32 {
-		return "I32"
-	}
-	return "F32"
+	return strings.ToUpper(v.Type.DType.String())
 }

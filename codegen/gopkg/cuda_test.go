@@ -172,7 +172,7 @@ func emulation(t *testing.T, gpu *cuda.Program) {
 	for _, l := range launches {
 		fmt.Fprintf(&table, "%s %d\n", l.Kernel, len(l.Args))
 		for _, a := range l.Args {
-			fmt.Fprintf(&table, "%d %d\n", a.Bytes, map[bool]int{true: 1}[a.Written])
+			fmt.Fprintf(&table, "%d %d %d\n", a.Bytes, a.Element, map[bool]int{true: 1}[a.Written])
 		}
 	}
 	if err := os.WriteFile(filepath.Join(folder, "table"), []byte(table.String()), 0o644); err != nil {

@@ -95,7 +95,7 @@ func TestWork(t *testing.T) {
 	for _, want := range []launch{
 		{"trainConv1", "forward", conv1 / 2, 0, images + weights + 20*4 + conv1Out},
 		// A 2x2 maximum compares each of its four elements.
-		{"trainPool1", "forward", 0, conv1Out / 4, conv1Out + 2*conv1Out/4},
+		{"trainPool1", "forward", 0, conv1Out / 4, conv1Out + conv1Out/4 + conv1Out/16},
 		{"trainIp2D", "backward", 0, launchOf(train, "trainIp2D").operations, 64*4 + 2*64*10*4},
 		// The old and the new momentum and weight, the images, the gradient, the rate.
 		{"trainConv1WeightNext", "backward + update", conv1 / 2, 0, 4*weights + images + conv1Out + 4},

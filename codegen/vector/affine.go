@@ -20,7 +20,7 @@ type symbol struct {
 
 // affine is an integer: konst + sum of coefficient * symbol.
 type affine struct {
-	terms []term // by symbol id, no zero coefficients
+	terms []term // by symbol id, no zero coefficients; sums share them, so none is changed
 	konst int
 }
 
@@ -36,6 +36,11 @@ func (s *symbol) affine() affine { return affine{terms: []term{{s, 1}}} }
 // plus adds factor*b to a.
 func (a affine) plus(b affine, factor int) affine {
 	out := affine{konst: a.konst + factor*b.konst}
+	if len(b.terms) == 0 {
+		out.terms = a.terms
+		return out
+	}
+	out.terms = make([]term, 0, len(a.terms)+len(b.terms))
 	i, j := 0, 0
 	for i < len(a.terms) || j < len(b.terms) {
 		var t term
@@ -74,6 +79,9 @@ func (a affine) lane() int {
 
 // withoutLane leaves out the lane number.
 func (a affine) withoutLane() affine {
+	if a.lane() == 0 {
+		return a
+	}
 	a.terms = slices.DeleteFunc(slices.Clone(a.terms), func(t term) bool { return t.sym.isLane })
 	return a
 }
@@ -111,9 +119,13 @@ func (a affine) split(n int) (quotient, rest affine, ok bool) {
 	return quotient, rest, least >= 0 && most < n
 }
 
-// key tells sums of symbols apart; constants do not enter.
-func key(terms []term) string {
-	b := make([]byte, 0, 8*len(terms))
+// key tells sums of symbols with numbers beside them apart; constants do not
+// enter.
+func key(terms []term, beside ...int) string {
+	b := make([]byte, 0, 64)
+	for _, n := range beside {
+		b = append(strconv.AppendInt(b, int64(n), 10), ' ')
+	}
 	for _, t := range terms {
 		b = append(strconv.AppendInt(b, int64(t.sym.id), 10), '*')
 		b = append(strconv.AppendInt(b, int64(t.coef), 10), ' ')

@@ -151,7 +151,7 @@ func (e *emitter) loop(n int, body func(it affine)) {
 		}
 		body(sym.affine())
 		for i, p := range stepped {
-			e.f.AddInt(starts[i], coefficient(p.terms, sym)*p.unit())
+			e.f.AddInt(starts[i], coefficient(p.terms, sym)*e.unit(p))
 		}
 		e.pop()
 	})
@@ -168,9 +168,13 @@ func (e *emitter) symbolNumber(s *symbol, terms []term) *symbol {
 	return s
 }
 
-func (p pointer) unit() int {
-	if p.arg < 0 {
+// unit is what an address moves by where its position grows by one.
+func (e *emitter) unit(p pointer) int {
+	switch {
+	case p.arg < 0:
 		return 1
+	case p.arg < len(e.args):
+		return e.args[p.arg].Type.DType.Size()
 	}
 	return 4
 }
@@ -230,7 +234,7 @@ func (e *emitter) pointer(p pointer) asm.Reg {
 		e.fail("an address is needed outside of its loop")
 	}
 	base := e.pointer(pointer{p.arg, without(p.terms, last.sym)})
-	r := e.f.MulInt(last.sym.reg, last.coef*p.unit())
+	r := e.f.MulInt(last.sym.reg, last.coef*e.unit(p))
 	e.f.AddGP(r, base)
 	e.top().pointers[k] = r
 	return r
@@ -280,7 +284,7 @@ func (e *emitter) argument(v *ir.Value) int {
 // memory is the operand for a position in a tensor, the lane left out.
 func (e *emitter) memory(v *ir.Value, at affine) asm.Mem {
 	at = at.withoutLane()
-	return asm.Mem{Base: e.pointer(pointer{e.argument(v), at.terms}), Disp: 4 * at.konst}
+	return asm.Mem{Base: e.pointer(pointer{e.argument(v), at.terms}), Disp: v.Type.DType.Size() * at.konst}
 }
 
 // test runs body where all tests hold.

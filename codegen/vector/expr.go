@@ -1,7 +1,6 @@
 package vector
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -444,7 +443,7 @@ func (e *emitter) load(x *loop.Expr) value {
 	lane := at.aff.lane()
 	memo := ""
 	if !e.written[v] {
-		memo = fmt.Sprintf("%d %d %d %d %s", e.argument(v), lane*e.valid, lane*int(e.inRange), at.aff.konst, key(at.aff.terms))
+		memo = key(at.aff.terms, e.argument(v), lane*e.valid, lane*int(e.inRange), at.aff.konst)
 		for i := len(e.scopes) - 1; i >= 0; i-- {
 			if r, ok := e.scopes[i].loads[memo]; ok {
 				if isInt && lane == 0 {
@@ -461,12 +460,16 @@ func (e *emitter) load(x *loop.Expr) value {
 	var out value
 	switch {
 	case lane == 0 && isInt:
-		out = value{gp: e.f.LoadInt32(m)}
+		out = value{gp: e.loadInt(v, m)}
 	case lane == 0:
 		out = value{vec: e.f.Broadcast(m)}
 	case lane == 2:
 		_, last := at.aff.bounds()
 		out = value{vec: e.f.LoadEvens(m, last+1 >= v.Type.Stored()), isInt: isInt}
+	case isByte(v) && (e.inRange != 0 || e.valid != 0 && v.Type.Lanes == 0):
+		out = value{vec: e.gatherBytes(v, e.vectorInt(at)), isInt: true}
+	case isByte(v):
+		out = value{vec: e.f.LoadBytes(m), isInt: true}
 	case e.inRange != 0:
 		out = value{vec: e.f.LoadWhere(m, e.inRange), isInt: isInt}
 	case e.valid != 0 && v.Type.Lanes == 0:
@@ -486,7 +489,49 @@ func (e *emitter) load(x *loop.Expr) value {
 
 // isEvens reports whether a whole vector takes every second element.
 func (e *emitter) isEvens(v *ir.Value, at affine) bool {
-	return at.lane() == 2 && e.valid == 0 && e.inRange == 0 && v.Type.Lanes == 0 && len(e.masks) == 0
+	return at.lane() == 2 && !isByte(v) && e.valid == 0 && e.inRange == 0 && v.Type.Lanes == 0 && len(e.masks) == 0
+}
+
+func isByte(v *ir.Value) bool { return v.Type.DType == ir.U8 }
+
+// loadInt reads a whole number that all lanes share.
+func (e *emitter) loadInt(v *ir.Value, m asm.Mem) asm.Reg {
+	if isByte(v) {
+		return e.f.LoadByte(m)
+	}
+	return e.f.LoadInt32(m)
+}
+
+// storeInt stores a whole number.
+func (e *emitter) storeInt(v *ir.Value, m asm.Mem, r asm.Reg) {
+	if isByte(v) {
+		e.f.StoreByte(m, r)
+	} else {
+		e.f.StoreInt32(m, r)
+	}
+}
+
+// gatherBytes reads a byte for each lane, one after the other through the
+// scratch memory: no instruction reads some of the lanes' bytes only. In place
+// of what lies outside the tensor it reads the first or last byte.
+func (e *emitter) gatherBytes(v *ir.Value, index asm.Reg) asm.Reg {
+	index = e.f.Op(asm.MaxInt32, index, e.f.Zero())
+	index = e.f.Op(asm.MinInt32, index, e.f.ConstInt(int32(v.Type.Stored()-1)))
+	base := e.pointer(pointer{e.argument(v), nil})
+	buffer := e.lanesInMemory(index)
+	for i := range e.width {
+		r := e.f.LoadInt32(asm.Mem{Base: buffer, Disp: 4 * i})
+		e.f.StoreInt32(asm.Mem{Base: buffer, Disp: 4 * i}, e.f.LoadByte(asm.Mem{Base: base, Index: r, Scale: 1}))
+	}
+	return e.f.Load(asm.Mem{Base: buffer})
+}
+
+// lanesInMemory stores a vector in the scratch memory and gives its address.
+func (e *emitter) lanesInMemory(vec asm.Reg) asm.Reg {
+	e.scratch = max(e.scratch, 64)
+	buffer := e.f.Scratch()
+	e.f.Store(asm.Mem{Base: buffer}, vec)
+	return buffer
 }
 
 func (e *emitter) isStep(lane int) bool { return lane == 0 || lane == 1 }
@@ -499,11 +544,13 @@ func (e *emitter) gather(v *ir.Value, at value, isInt bool) value {
 	case at.gp != 0 && e.isConditional():
 		return e.loadClamped(v, at.gp, isInt)
 	case at.gp != 0:
-		m := asm.Mem{Base: base.Base, Index: at.gp, Scale: 4}
+		m := asm.Mem{Base: base.Base, Index: at.gp, Scale: v.Type.DType.Size()}
 		if isInt {
-			return value{gp: e.f.LoadInt32(m)}
+			return value{gp: e.loadInt(v, m)}
 		}
 		return value{vec: e.f.Broadcast(m)}
+	case isByte(v):
+		return value{vec: e.gatherBytes(v, e.vectorInt(at)), isInt: true}
 	case at.aff != nil:
 		base = e.memory(v, *at.aff)
 		lanes := e.f.LaneNumbers()
@@ -568,7 +615,10 @@ func staysInside(v *ir.Value, at affine) bool {
 // condition says, so it reads some element of the tensor in place of one outside,
 // or only the lanes for which the condition holds.
 func (e *emitter) loadGuarded(v *ir.Value, at affine, isInt bool) value {
-	if at.lane() != 0 {
+	switch {
+	case at.lane() != 0 && isByte(v):
+		return value{vec: e.gatherBytes(v, e.vectorInt(whole(at))), isInt: true}
+	case at.lane() != 0:
 		return value{vec: e.f.LoadWhere(e.memory(v, at), e.readers()), isInt: isInt}
 	}
 	return e.loadClamped(v, e.integer(at), isInt)
@@ -581,9 +631,9 @@ func (e *emitter) loadClamped(v *ir.Value, at asm.Reg, isInt bool) value {
 	e.f.Move(r, at)
 	e.f.MaxGP(r, e.f.Int(0))
 	e.f.MinGP(r, e.f.Int(v.Type.Stored()-1))
-	m := asm.Mem{Base: e.pointer(pointer{e.argument(v), nil}), Index: r, Scale: 4}
+	m := asm.Mem{Base: e.pointer(pointer{e.argument(v), nil}), Index: r, Scale: v.Type.DType.Size()}
 	if isInt {
-		return value{gp: e.f.LoadInt32(m)}
+		return value{gp: e.loadInt(v, m)}
 	}
 	return value{vec: e.f.Broadcast(m)}
 }
@@ -592,7 +642,7 @@ func (e *emitter) loadClamped(v *ir.Value, at asm.Reg, isInt bool) value {
 func (e *emitter) put(s *loop.Put) {
 	v := s.Value
 	var of value
-	if v.Type.DType == ir.I32 {
+	if v.Type.DType.IsInt() {
 		of = e.int(s.Of)
 	} else {
 		of = value{vec: e.float(s.Of)}
@@ -603,21 +653,27 @@ func (e *emitter) put(s *loop.Put) {
 	}
 	if e.lane == nil {
 		m := e.memory(v, *at.aff)
-		if of.vec == 0 {
-			e.f.StoreInt32(m, e.generalInt(of))
-			return
+		switch {
+		case of.vec == 0:
+			e.storeInt(v, m, e.generalInt(of))
+		case isByte(v):
+			e.storeInt(v, m, e.f.LoadInt32(asm.Mem{Base: e.lanesInMemory(of.vec)}))
+		default:
+			e.f.StoreLane(m, of.vec)
 		}
-		e.f.StoreLane(m, of.vec)
 		return
 	}
 	vec := of.vec
 	if vec == 0 {
 		vec = e.vectorInt(of)
 	}
+	isWhole := e.valid == 0 || v.Type.Lanes != 0
 	switch lane := at.aff.lane(); {
-	case lane == 1 && (e.valid == 0 || v.Type.Lanes != 0):
+	case lane == 1 && isWhole && isByte(v):
+		e.f.StoreBytes(e.memory(v, *at.aff), vec)
+	case lane == 1 && isWhole:
 		e.f.Store(e.memory(v, *at.aff), vec)
-	case lane == 1:
+	case lane == 1 && !isByte(v):
 		e.f.StoreFirst(e.memory(v, *at.aff), vec, e.valid)
 	case lane == 0:
 		e.fail("%s is stored by all lanes at once", v.Name)
@@ -628,9 +684,7 @@ func (e *emitter) put(s *loop.Put) {
 
 // scatter stores each lane by itself, through the scratch memory.
 func (e *emitter) scatter(v *ir.Value, at affine, lane int, vec asm.Reg) {
-	e.scratch = max(e.scratch, 64)
-	buffer := e.f.Scratch()
-	e.f.Store(asm.Mem{Base: buffer}, vec)
+	buffer := e.lanesInMemory(vec)
 	m := e.memory(v, at)
 	n := e.width
 	if e.valid != 0 {
@@ -638,6 +692,6 @@ func (e *emitter) scatter(v *ir.Value, at affine, lane int, vec asm.Reg) {
 	}
 	for i := range n {
 		r := e.f.LoadInt32(asm.Mem{Base: buffer, Disp: 4 * i})
-		e.f.StoreInt32(asm.Mem{Base: m.Base, Disp: m.Disp + 4*lane*i}, r)
+		e.storeInt(v, asm.Mem{Base: m.Base, Disp: m.Disp + v.Type.DType.Size()*lane*i}, r)
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"netc/codegen/asm"
+	"netc/ir"
+	"netc/ir/loop"
+	"netc/ir/op"
 	"netc/runtime"
 )
 
@@ -35,9 +38,20 @@ type unary struct {
 
 func exactSigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
+// pointwise is what the emitter makes of an operator's formula.
+func pointwise(name string) func(f *asm.Func, x asm.Reg) asm.Reg {
+	return func(f *asm.Func, x asm.Reg) asm.Reg {
+		a := &loop.Var{Name: "a", Kind: loop.Float}
+		load := func(int, []*loop.Expr) *loop.Expr { return loop.R(a) }
+		e := &emitter{f: f, vals: map[*loop.Var]value{a: {vec: x}}}
+		e.push(nil, -1)
+		return e.float(op.Point(name).Element(&ir.Node{In: []*ir.Value{nil}}, nil, load))
+	}
+}
+
 var unaries = []unary{
 	{"exp", exp, math.Exp, 1.6, true},
-	{"sigmoid", sigmoid, exactSigmoid, 2.6, true},
+	{"sigmoid", pointwise("sigmoid"), exactSigmoid, 2.6, true},
 	{"log", log, math.Log, 1, false},
 	{"log1p", log1p, math.Log1p, 1.5, false},
 	{"tanh", tanh, math.Tanh, 2.6, false},

@@ -39,7 +39,7 @@ func relayoutOf(nest *loop.Nest) (from, to *ir.Value, r *relayout) {
 		return nil, nil, nil
 	}
 	from, to = s.Of.Value, s.Value
-	if !from.Type.Shape.Equal(to.Type.Shape) || from.Type.Swap || to.Type.Swap && to.Type.Lanes != 2 || len(s.Index) != len(s.Of.Args) || len(s.Index) != len(nest.Axes) {
+	if !from.Type.Shape.Equal(to.Type.Shape) || from.Type.DType.Size() != 4 || from.Type.Swap || to.Type.Swap && to.Type.Lanes != 2 || len(s.Index) != len(s.Of.Args) || len(s.Index) != len(nest.Axes) {
 		return nil, nil, nil
 	}
 	for i, x := range s.Index {

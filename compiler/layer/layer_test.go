@@ -30,7 +30,7 @@ accuracy = Accuracy(ip2, label) @test
 `
 	shapes := map[string]string{
 		"data": "f32[64,1,28,28]", "label": "i32[64]",
-		"conv1": "f32[64,20,24,24]", "pool1": "f32[64,20,12,12]", "pool1.argmax": "i32[64,20,12,12]",
+		"conv1": "f32[64,20,24,24]", "pool1": "f32[64,20,12,12]", "pool1.argmax": "u8[64,20,12,12]",
 		"conv2": "f32[64,50,8,8]", "pool2": "f32[64,50,4,4]",
 		"ip1": "f32[64,500]", "relu1": "f32[64,500]", "ip2": "f32[64,10]",
 		"loss": "f32[]", "loss.prob": "f32[64,10]",

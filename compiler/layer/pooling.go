@@ -33,9 +33,10 @@ func lowerPooling(c *Context, f *poolingFields) {
 		c.Out(c.Build(&op.AvgPool{Kernel: f.KernelSize.list(), Stride: f.Stride.list(), Pad: f.Pad.list(), Floor: floor}, c.In(0)))
 		return
 	}
-	results := c.BuildAll(&op.MaxPool{Kernel: f.KernelSize.list(), Stride: f.Stride.list(), Pad: f.Pad.list(), Floor: floor}, c.In(0))
+	places := c.Results() > 1
+	results := c.BuildAll(&op.MaxPool{Kernel: f.KernelSize.list(), Stride: f.Stride.list(), Pad: f.Pad.list(), Floor: floor, Plane: places}, c.In(0))
 	c.Out(results[0])
-	if c.Results() > 1 {
+	if places {
 		c.Out(c.Build(&op.ToFloat{}, results[1])) // Caffe's mask is of the data's type
 	}
 }

@@ -5,7 +5,7 @@ import "netc/ir/op"
 // Sigmoid maps every number between 0 and 1.
 var Sigmoid = define("Sigmoid", about{
 	summary: "maps every number between 0 and 1",
-	formula: "y = 1 / (1 + exp(-x)), computed as 0.5 * tanh(0.5 * x) + 0.5",
+	formula: "y = 1 / (1 + exp(-x))",
 	shape:   "the input's",
 	example: `x = input [10]
 y = Sigmoid(x)

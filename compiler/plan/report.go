@@ -13,14 +13,14 @@ import (
 // largest is how many of the biggest buffers a report lists.
 const largest = 12
 
-// Report is the plan as text: bytes, the lower bound and their ratio, what
+// Report is the plan as text: bytes of the arena, the lower bound and their ratio, what
 // lives across steps, and the largest buffers with their steps and values.
 func (p *Plan) Report() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s %s\n", p.Graph.Name, p.Graph.Phase)
 	row := func(cells ...string) { fmt.Fprintf(w, "  %s\n", strings.Join(cells, "\t")) }
-	row("arena", Bytes(p.Size), fmt.Sprintf("%.3f of the lower bound", p.Ratio()))
+	row("of the arena", Bytes(p.Size), fmt.Sprintf("%.3f of the lower bound", p.Ratio()))
 	row("lower bound", Bytes(p.LowerBound), "most bytes live at once")
 	row("parameters", Bytes(p.Params))
 	row("states", Bytes(p.States))

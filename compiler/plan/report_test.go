@@ -29,7 +29,7 @@ func TestReport(t *testing.T) {
 	text := p.Report()
 	for _, want := range []string{
 		"net train",
-		"arena              28 KiB  1.000 of the lower bound",
+		"of the arena       28 KiB  1.000 of the lower bound",
 		"parameters         4 KiB",
 		"without reuse      40 KiB",
 		"copied at the end  4 KiB   w.next to w",

@@ -35,7 +35,7 @@ __device__ __forceinline__ float blockSum(float x)
 //
 //   sum = sum over k of flat[i, k]*encode1.ip.weight[j, k]
 //   encode1.ip = sum + encode1.ip.bias[j]
-//   encode1.out = 0.5*tanh(0.5*encode1.ip) + 0.5
+//   encode1.out = 1/(1 + exp(-encode1.ip))
 //   encode1.out[i, j] = encode1.out
 //
 //   flat                     f32[100,784]
@@ -127,7 +127,7 @@ trainEncode1IpEncode1OutSums(float* __restrict__ partial,
 //
 //   sum = sum over k of flat[i, k]*encode1.ip.weight[j, k]
 //   encode1.ip = sum + encode1.ip.bias[j]
-//   encode1.out = 0.5*tanh(0.5*encode1.ip) + 0.5
+//   encode1.out = 1/(1 + exp(-encode1.ip))
 //   encode1.out[i, j] = encode1.out
 //
 //   encode1.out              f32[100,1000]
@@ -148,7 +148,7 @@ trainEncode1IpEncode1Out(float* __restrict__ encode1Out,
         sum += partial[((split)*100 + row)*1000 + column];
     }
     const float encode1Ip = sum + encode1IpBias[j];
-    const float encode1Out2 = 0.5f*tanhf(0.5f*encode1Ip) + 0.5f;
+    const float encode1Out2 = 1.0f/(1.0f + expf(-encode1Ip));
     encode1Out[i2*1000 + j] = encode1Out2;
 }
 
@@ -157,7 +157,7 @@ trainEncode1IpEncode1Out(float* __restrict__ encode1Out,
 //
 //   sum = sum over k of encode1.out[i, k]*encode2.ip.weight[j, k]
 //   encode2.ip = sum + encode2.ip.bias[j]
-//   encode2.out = 0.5*tanh(0.5*encode2.ip) + 0.5
+//   encode2.out = 1/(1 + exp(-encode2.ip))
 //   encode2.out[i, j] = encode2.out
 //
 //   encode1.out              f32[100,1000]
@@ -249,7 +249,7 @@ trainEncode2IpEncode2OutSums(float* __restrict__ partial,
 //
 //   sum = sum over k of encode1.out[i, k]*encode2.ip.weight[j, k]
 //   encode2.ip = sum + encode2.ip.bias[j]
-//   encode2.out = 0.5*tanh(0.5*encode2.ip) + 0.5
+//   encode2.out = 1/(1 + exp(-encode2.ip))
 //   encode2.out[i, j] = encode2.out
 //
 //   encode2.out              f32[100,500]
@@ -270,7 +270,7 @@ trainEncode2IpEncode2Out(float* __restrict__ encode2Out,
         sum += partial[((split)*100 + row)*500 + column];
     }
     const float encode2Ip = sum + encode2IpBias[j];
-    const float encode2Out2 = 0.5f*tanhf(0.5f*encode2Ip) + 0.5f;
+    const float encode2Out2 = 1.0f/(1.0f + expf(-encode2Ip));
     encode2Out[i2*500 + j] = encode2Out2;
 }
 
@@ -279,7 +279,7 @@ trainEncode2IpEncode2Out(float* __restrict__ encode2Out,
 //
 //   sum = sum over k of encode2.out[i, k]*encode3.ip.weight[j, k]
 //   encode3.ip = sum + encode3.ip.bias[j]
-//   encode3.out = 0.5*tanh(0.5*encode3.ip) + 0.5
+//   encode3.out = 1/(1 + exp(-encode3.ip))
 //   encode3.out[i, j] = encode3.out
 //
 //   encode2.out              f32[100,500]
@@ -371,7 +371,7 @@ trainEncode3IpEncode3OutSums(float* __restrict__ partial,
 //
 //   sum = sum over k of encode2.out[i, k]*encode3.ip.weight[j, k]
 //   encode3.ip = sum + encode3.ip.bias[j]
-//   encode3.out = 0.5*tanh(0.5*encode3.ip) + 0.5
+//   encode3.out = 1/(1 + exp(-encode3.ip))
 //   encode3.out[i, j] = encode3.out
 //
 //   encode3.out              f32[100,250]
@@ -392,7 +392,7 @@ trainEncode3IpEncode3Out(float* __restrict__ encode3Out,
         sum += partial[((split)*100 + row)*250 + column];
     }
     const float encode3Ip = sum + encode3IpBias[j];
-    const float encode3Out2 = 0.5f*tanhf(0.5f*encode3Ip) + 0.5f;
+    const float encode3Out2 = 1.0f/(1.0f + expf(-encode3Ip));
     encode3Out[i2*250 + j] = encode3Out2;
 }
 
@@ -520,7 +520,7 @@ trainCode(float* __restrict__ code,
 //
 //   sum = sum over k of code[i, k]*decode3.ip.weight[j, k]
 //   decode3.ip = sum + decode3.ip.bias[j]
-//   decode3.out = 0.5*tanh(0.5*decode3.ip) + 0.5
+//   decode3.out = 1/(1 + exp(-decode3.ip))
 //   decode3.out[i, j] = decode3.out
 //
 //   decode3.out              f32[100,250]
@@ -605,7 +605,7 @@ trainDecode3IpDecode3Out(float* __restrict__ decode3Out,
                 const int i2 = row;
                 const int j2 = column;
                 const float decode3Ip = sum[i][j] + decode3IpBias[j2];
-                const float decode3Out2 = 0.5f*tanhf(0.5f*decode3Ip) + 0.5f;
+                const float decode3Out2 = 1.0f/(1.0f + expf(-decode3Ip));
                 decode3Out[i2*250 + j2] = decode3Out2;
             }
         }
@@ -617,7 +617,7 @@ trainDecode3IpDecode3Out(float* __restrict__ decode3Out,
 //
 //   sum = sum over k of decode3.out[i, k]*decode2.ip.weight[j, k]
 //   decode2.ip = sum + decode2.ip.bias[j]
-//   decode2.out = 0.5*tanh(0.5*decode2.ip) + 0.5
+//   decode2.out = 1/(1 + exp(-decode2.ip))
 //   decode2.out[i, j] = decode2.out
 //
 //   decode3.out              f32[100,250]
@@ -709,7 +709,7 @@ trainDecode2IpDecode2OutSums(float* __restrict__ partial,
 //
 //   sum = sum over k of decode3.out[i, k]*decode2.ip.weight[j, k]
 //   decode2.ip = sum + decode2.ip.bias[j]
-//   decode2.out = 0.5*tanh(0.5*decode2.ip) + 0.5
+//   decode2.out = 1/(1 + exp(-decode2.ip))
 //   decode2.out[i, j] = decode2.out
 //
 //   decode2.out              f32[100,500]
@@ -730,7 +730,7 @@ trainDecode2IpDecode2Out(float* __restrict__ decode2Out,
         sum += partial[((split)*100 + row)*500 + column];
     }
     const float decode2Ip = sum + decode2IpBias[j];
-    const float decode2Out2 = 0.5f*tanhf(0.5f*decode2Ip) + 0.5f;
+    const float decode2Out2 = 1.0f/(1.0f + expf(-decode2Ip));
     decode2Out[i2*500 + j] = decode2Out2;
 }
 
@@ -739,7 +739,7 @@ trainDecode2IpDecode2Out(float* __restrict__ decode2Out,
 //
 //   sum = sum over k of decode2.out[i, k]*decode1.ip.weight[j, k]
 //   decode1.ip = sum + decode1.ip.bias[j]
-//   decode1.out = 0.5*tanh(0.5*decode1.ip) + 0.5
+//   decode1.out = 1/(1 + exp(-decode1.ip))
 //   decode1.out[i, j] = decode1.out
 //
 //   decode2.out              f32[100,500]
@@ -831,7 +831,7 @@ trainDecode1IpDecode1OutSums(float* __restrict__ partial,
 //
 //   sum = sum over k of decode2.out[i, k]*decode1.ip.weight[j, k]
 //   decode1.ip = sum + decode1.ip.bias[j]
-//   decode1.out = 0.5*tanh(0.5*decode1.ip) + 0.5
+//   decode1.out = 1/(1 + exp(-decode1.ip))
 //   decode1.out[i, j] = decode1.out
 //
 //   decode1.out              f32[100,1000]
@@ -852,7 +852,7 @@ trainDecode1IpDecode1Out(float* __restrict__ decode1Out,
         sum += partial[((split)*100 + row)*1000 + column];
     }
     const float decode1Ip = sum + decode1IpBias[j];
-    const float decode1Out2 = 0.5f*tanhf(0.5f*decode1Ip) + 0.5f;
+    const float decode1Out2 = 1.0f/(1.0f + expf(-decode1Ip));
     decode1Out[i2*1000 + j] = decode1Out2;
 }
 
@@ -862,11 +862,11 @@ trainDecode1IpDecode1Out(float* __restrict__ decode1Out,
 //   image = sum + image.bias[j]
 //   cross_entropy.logistic_loss = max(image, 0) - image*flat[i, j] + log1p(exp(-abs(image)))
 //   cross_entropy.logistic_loss[i, j] = cross_entropy.logistic_loss
-//   pixels = 0.5*tanh(0.5*image) + 0.5
+//   pixels = 1/(1 + exp(-image))
 //   squared_error.sub = pixels - flat[i, j]
 //   squared_error.square = squared_error.sub*squared_error.sub
 //   squared_error.square[i, j] = squared_error.square
-//   image.d = 0.01*(0.5*tanh(0.5*image) + 0.5 - flat[i, j])
+//   image.d = 0.01*(1/(1 + exp(-image)) - flat[i, j])
 //   image.d[i, j] = image.d
 //
 //   decode1.out              f32[100,1000]
@@ -959,11 +959,11 @@ trainImageDSums(float* __restrict__ partial,
 //   image = sum + image.bias[j]
 //   cross_entropy.logistic_loss = max(image, 0) - image*flat[i, j] + log1p(exp(-abs(image)))
 //   cross_entropy.logistic_loss[i, j] = cross_entropy.logistic_loss
-//   pixels = 0.5*tanh(0.5*image) + 0.5
+//   pixels = 1/(1 + exp(-image))
 //   squared_error.sub = pixels - flat[i, j]
 //   squared_error.square = squared_error.sub*squared_error.sub
 //   squared_error.square[i, j] = squared_error.square
-//   image.d = 0.01*(0.5*tanh(0.5*image) + 0.5 - flat[i, j])
+//   image.d = 0.01*(1/(1 + exp(-image)) - flat[i, j])
 //   image.d[i, j] = image.d
 //
 //   cross_entropy.logistic_loss f32[100,784]
@@ -992,11 +992,11 @@ trainImageD(float* __restrict__ crossEntropyLogisticLoss,
     const float image = sum + imageBias[j];
     const float crossEntropyLogisticLoss2 = larger(image, 0.0f) - image*flat[i2*784 + j] + log1pf(expf(-fabsf(image)));
     crossEntropyLogisticLoss[i2*784 + j] = crossEntropyLogisticLoss2;
-    const float pixels = 0.5f*tanhf(0.5f*image) + 0.5f;
+    const float pixels = 1.0f/(1.0f + expf(-image));
     const float squaredErrorSub = pixels - flat[i2*784 + j];
     const float squaredErrorSquare2 = squaredErrorSub*squaredErrorSub;
     squaredErrorSquare[i2*784 + j] = squaredErrorSquare2;
-    const float imageD2 = 0.01f*(0.5f*tanhf(0.5f*image) + 0.5f - flat[i2*784 + j]);
+    const float imageD2 = 0.01f*(1.0f/(1.0f + expf(-image)) - flat[i2*784 + j]);
     imageD[i2*784 + j] = imageD2;
 }
 
@@ -2890,7 +2890,7 @@ trainEncode1IpWeightNext(float* encode1IpWeightMomentumNext,
 //   image[i, j] = image
 //   cross_entropy.logistic_loss = max(image, 0) - image*flat[i, j] + log1p(exp(-abs(image)))
 //   cross_entropy.logistic_loss[i, j] = cross_entropy.logistic_loss
-//   pixels = 0.5*tanh(0.5*image) + 0.5
+//   pixels = 1/(1 + exp(-image))
 //   pixels[i, j] = pixels
 //   squared_error.sub = pixels - flat[i, j]
 //   squared_error.square = squared_error.sub*squared_error.sub
@@ -2987,7 +2987,7 @@ testImageCrossEntropyPixelsSquaredErrorSums(float* __restrict__ partial,
 //   image[i, j] = image
 //   cross_entropy.logistic_loss = max(image, 0) - image*flat[i, j] + log1p(exp(-abs(image)))
 //   cross_entropy.logistic_loss[i, j] = cross_entropy.logistic_loss
-//   pixels = 0.5*tanh(0.5*image) + 0.5
+//   pixels = 1/(1 + exp(-image))
 //   pixels[i, j] = pixels
 //   squared_error.sub = pixels - flat[i, j]
 //   squared_error.square = squared_error.sub*squared_error.sub
@@ -3022,7 +3022,7 @@ testImageCrossEntropyPixelsSquaredError(float* __restrict__ image,
     image[i2*784 + j] = image2;
     const float crossEntropyLogisticLoss2 = larger(image2, 0.0f) - image2*flat[i2*784 + j] + log1pf(expf(-fabsf(image2)));
     crossEntropyLogisticLoss[i2*784 + j] = crossEntropyLogisticLoss2;
-    const float pixels2 = 0.5f*tanhf(0.5f*image2) + 0.5f;
+    const float pixels2 = 1.0f/(1.0f + expf(-image2));
     pixels[i2*784 + j] = pixels2;
     const float squaredErrorSub = pixels2 - flat[i2*784 + j];
     const float squaredErrorSquare2 = squaredErrorSub*squaredErrorSub;

@@ -130,18 +130,18 @@ trainConv1(float* __restrict__ conv1,
 // trainPool1Relu1 computes pool1.argmax, relu1 for pool1 + relu1 (cifar10_quick.net:17, cifar10_quick.net:18).
 //
 //   largest = maximum over r, s of conv1[n, c, y*2 + r, x*2 + s] where 0 <= y*2 + r < 32, 0 <= x*2 + s < 32
-//   place = (y*2 + r)*32 + (x*2 + s) of that maximum
+//   place = r*3 + s of that maximum
 //   relu1 = largest < 0 ? 0 : largest
 //   relu1[n, c, y, x] = relu1
 //   pool1.argmax[n, c, y, x] = place
 //
 //   relu1                    f32[100,32,16,16]
-//   pool1.argmax             i32[100,32,16,16]
+//   pool1.argmax             u8[100,32,16,16]
 //   conv1                    f32[100,32,32,32]
 //   one thread for each of 819200 points: 3200 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainPool1Relu1(float* __restrict__ relu1,
-    int* __restrict__ pool1Argmax,
+    unsigned char* __restrict__ pool1Argmax,
     const float* __restrict__ conv1)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
@@ -157,7 +157,7 @@ trainPool1Relu1(float* __restrict__ relu1,
                 if (0 <= x*2 + s && x*2 + s < 32) {
                     if (const float term2 = conv1[i2*1024 + y*64 + x*2 + r*32 + s]; term2 > largest) {
                         largest = term2;
-                        place = (y*2 + r)*32 + (x*2 + s);
+                        place = r*3 + s;
                     }
                 }
             }
@@ -1243,7 +1243,7 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
 //
 //   py = y/2
 //   px = x/2
-//   sum = sum over j, i of pool3.d[n, c, py - j, px - i]/(min(3, 8 - (py - j)*2)*min(3, 8 - (px - i)*2)) where 0 <= py - j < 4, 0 <= px - i < 4, j*2 + y%2 < 3 && i*2 + x%2 < 3
+//   sum = sum over j, i of pool3.d[n, c, py - j, px - i]/(min(3, 8 - (py - j)*2)*min(3, 8 - (px - i)*2)) where 0 <= py - j < 4, 0 <= px - i < 4, j*2 + (y - py*2) < 3 && i*2 + (x - px*2) < 3
 //   conv3.d = 0 < relu3[n, c, y, x] ? sum : 0
 //   conv3.d[n, c, y, x] = conv3.d
 //
@@ -1267,7 +1267,7 @@ trainConv3D(float* conv3D,
     for (int j = 0; j < 2; j++) {
         if (0 <= py - j && py - j < 4) {
             for (int i3 = 0; i3 < 2; i3++) {
-                if (0 <= px - i3 && px - i3 < 4 && (j*2 + y%2 < 3 && i3*2 + x%2 < 3)) {
+                if (0 <= px - i3 && px - i3 < 4 && (j*2 + (y - py*2) < 3 && i3*2 + (x - px*2) < 3)) {
                     sum += pool3D[i2*16 + i3*-1 + j*-4 + px + py*4]/(float)(smaller(3, 8 - (py - j)*2)*smaller(3, 8 - (px - i3)*2));
                 }
             }
@@ -1563,7 +1563,7 @@ trainConv3WeightNext(float* conv3WeightMomentumNext,
 //
 //   py = y/2
 //   px = x/2
-//   sum = sum over j, i of pool2.d[n, c, py - j, px - i]/(min(3, 16 - (py - j)*2)*min(3, 16 - (px - i)*2)) where 0 <= py - j < 8, 0 <= px - i < 8, j*2 + y%2 < 3 && i*2 + x%2 < 3
+//   sum = sum over j, i of pool2.d[n, c, py - j, px - i]/(min(3, 16 - (py - j)*2)*min(3, 16 - (px - i)*2)) where 0 <= py - j < 8, 0 <= px - i < 8, j*2 + (y - py*2) < 3 && i*2 + (x - px*2) < 3
 //   conv2.d = 0 < relu2[n, c, y, x] ? sum : 0
 //   conv2.d[n, c, y, x] = conv2.d
 //
@@ -1587,7 +1587,7 @@ trainConv2D(float* conv2D,
     for (int j = 0; j < 2; j++) {
         if (0 <= py - j && py - j < 8) {
             for (int i3 = 0; i3 < 2; i3++) {
-                if (0 <= px - i3 && px - i3 < 8 && (j*2 + y%2 < 3 && i3*2 + x%2 < 3)) {
+                if (0 <= px - i3 && px - i3 < 8 && (j*2 + (y - py*2) < 3 && i3*2 + (x - px*2) < 3)) {
                     sum += pool2D[i2*64 + i3*-1 + j*-8 + px + py*8]/(float)(smaller(3, 16 - (py - j)*2)*smaller(3, 16 - (px - i3)*2));
                 }
             }
@@ -1888,16 +1888,16 @@ trainConv2WeightNext(float* conv2WeightMomentumNext,
 //
 //   py = y/2
 //   px = x/2
-//   sum = sum over j, i of pool1.d[n, c, py - j, px - i] where 0 <= py - j < 16, 0 <= px - i < 16, j*2 + y%2 < 3 && i*2 + x%2 < 3 && pool1.argmax[n, c, py - j, px - i] == y*32 + x
+//   sum = sum over j, i of pool1.d[n, c, py - j, px - i] where 0 <= py - j < 16, 0 <= px - i < 16, j*2 + (y - py*2) < 3 && i*2 + (x - px*2) < 3 && pool1.argmax[n, c, py - j, px - i] == (j*2 + (y - py*2))*3 + (i*2 + (x - px*2))
 //   conv1.d[n, c, y, x] = sum
 //
 //   conv1.d                  f32[100,32,32,32]
-//   pool1.argmax             i32[100,32,16,16]
+//   pool1.argmax             u8[100,32,16,16]
 //   pool1.d                  f32[100,32,16,16]
 //   one thread for each of 3276800 points: 12800 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainConv1D(float* __restrict__ conv1D,
-    const int* __restrict__ pool1Argmax,
+    const unsigned char* __restrict__ pool1Argmax,
     const float* __restrict__ pool1D)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
@@ -1911,7 +1911,7 @@ trainConv1D(float* __restrict__ conv1D,
     for (int j = 0; j < 2; j++) {
         if (0 <= py - j && py - j < 16) {
             for (int i3 = 0; i3 < 2; i3++) {
-                if (0 <= px - i3 && px - i3 < 16 && (j*2 + y%2 < 3 && i3*2 + x%2 < 3 && pool1Argmax[i2*256 + i3*-1 + j*-16 + px + py*16] == y*32 + x)) {
+                if (0 <= px - i3 && px - i3 < 16 && (j*2 + (y - py*2) < 3 && i3*2 + (x - px*2) < 3 && pool1Argmax[i2*256 + i3*-1 + j*-16 + px + py*16] == (j*2 + (y - py*2))*3 + (i3*2 + (x - px*2)))) {
                     sum += pool1D[i2*256 + i3*-1 + j*-16 + px + py*16];
                 }
             }
@@ -2093,7 +2093,7 @@ trainConv1BiasNext(float* conv1BiasMomentumNext,
 // testPool1Relu1 computes relu1 for pool1 + relu1 (cifar10_quick.net:17, cifar10_quick.net:18).
 //
 //   largest = maximum over r, s of conv1[n, c, y*2 + r, x*2 + s] where 0 <= y*2 + r < 32, 0 <= x*2 + s < 32
-//   place = (y*2 + r)*32 + (x*2 + s) of that maximum
+//   place = r*3 + s of that maximum
 //   relu1 = largest < 0 ? 0 : largest
 //   relu1[n, c, y, x] = relu1
 //

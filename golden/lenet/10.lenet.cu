@@ -129,36 +129,35 @@ trainConv1(float* __restrict__ conv1,
 // trainPool1 computes pool1, pool1.argmax for pool1 (lenet.net:9).
 //
 //   largest = maximum over r, s of conv1[n, c, y*2 + r, x*2 + s]
-//   place = (y*2 + r)*24 + (x*2 + s) of that maximum
+//   place = r*2 + s of that maximum
 //   pool1[n, c, y, x] = largest
 //   pool1.argmax[n, c, y, x] = place
 //
 //   pool1                    f32[64,20,12,12]
-//   pool1.argmax             i32[64,20,12,12]
+//   pool1.argmax             u8[64,20,12,12]
 //   conv1                    f32[64,20,24,24]
 //   one thread for each of 184320 points: 720 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainPool1(float* __restrict__ pool1,
-    int* __restrict__ pool1Argmax,
+    unsigned char* __restrict__ pool1Argmax,
     const float* __restrict__ conv1)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
     if (i >= 184320) return;
-    const int i2 = i/144;
-    const int y = i/12%12;
+    const int i2 = i/12;
     const int x = i%12;
     float largest = -infinity();
     int place = 0;
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
-            if (const float term2 = conv1[i2*576 + y*48 + x*2 + r*24 + s]; term2 > largest) {
+            if (const float term2 = conv1[i2*48 + x*2 + r*24 + s]; term2 > largest) {
                 largest = term2;
-                place = (y*2 + r)*24 + (x*2 + s);
+                place = r*2 + s;
             }
         }
     }
-    pool1[i2*144 + y*12 + x] = largest;
-    pool1Argmax[i2*144 + y*12 + x] = place;
+    pool1[i2*12 + x] = largest;
+    pool1Argmax[i2*12 + x] = place;
 }
 
 // trainConv2Sums computes conv2 (lenet.net:10).
@@ -281,36 +280,35 @@ trainConv2(float* __restrict__ conv2,
 // trainPool2 computes pool2, pool2.argmax for pool2 (lenet.net:11).
 //
 //   largest = maximum over r, s of conv2[n, c, y*2 + r, x*2 + s]
-//   place = (y*2 + r)*8 + (x*2 + s) of that maximum
+//   place = r*2 + s of that maximum
 //   pool2[n, c, y, x] = largest
 //   pool2.argmax[n, c, y, x] = place
 //
 //   pool2                    f32[64,50,4,4]
-//   pool2.argmax             i32[64,50,4,4]
+//   pool2.argmax             u8[64,50,4,4]
 //   conv2                    f32[64,50,8,8]
 //   one thread for each of 51200 points: 200 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainPool2(float* __restrict__ pool2,
-    int* __restrict__ pool2Argmax,
+    unsigned char* __restrict__ pool2Argmax,
     const float* __restrict__ conv2)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
     if (i >= 51200) return;
-    const int i2 = i/16;
-    const int y = i/4%4;
+    const int i2 = i/4;
     const int x = i%4;
     float largest = -infinity();
     int place = 0;
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
-            if (const float term2 = conv2[i2*64 + y*16 + x*2 + r*8 + s]; term2 > largest) {
+            if (const float term2 = conv2[i2*16 + x*2 + r*8 + s]; term2 > largest) {
                 largest = term2;
-                place = (y*2 + r)*8 + (x*2 + s);
+                place = r*2 + s;
             }
         }
     }
-    pool2[i2*16 + y*4 + x] = largest;
-    pool2Argmax[i2*16 + y*4 + x] = place;
+    pool2[i2*4 + x] = largest;
+    pool2Argmax[i2*4 + x] = place;
 }
 
 // trainIp1Relu1Sums computes relu1 for ip1 + relu1 (lenet.net:12, lenet.net:13).
@@ -1130,16 +1128,16 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
 //
 //   py = y/2
 //   px = x/2
-//   sum = sum over j, i of pool2.d[n, c, py, px] where pool2.argmax[n, c, py, px] == y*8 + x
+//   sum = sum over j, i of pool2.d[n, c, py, px] where pool2.argmax[n, c, py, px] == (y - py*2)*2 + (x - px*2)
 //   conv2.d[n, c, y, x] = sum
 //
 //   conv2.d                  f32[64,50,8,8]
-//   pool2.argmax             i32[64,50,4,4]
+//   pool2.argmax             u8[64,50,4,4]
 //   pool2.d                  f32[64,50,4,4]
 //   one thread for each of 204800 points: 800 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainConv2D(float* __restrict__ conv2D,
-    const int* __restrict__ pool2Argmax,
+    const unsigned char* __restrict__ pool2Argmax,
     const float* __restrict__ pool2D)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
@@ -1150,7 +1148,7 @@ trainConv2D(float* __restrict__ conv2D,
     const int py = y/2;
     const int px = x/2;
     float sum = 0.0f;
-    if (pool2Argmax[i2*16 + px + py*4] == y*8 + x) {
+    if (pool2Argmax[i2*16 + px + py*4] == (y - py*2)*2 + (x - px*2)) {
         sum += pool2D[i2*16 + px + py*4];
     }
     conv2D[i2*64 + y*8 + x] = sum;
@@ -1442,16 +1440,16 @@ trainConv2WeightNext(float* conv2WeightMomentumNext,
 //
 //   py = y/2
 //   px = x/2
-//   sum = sum over j, i of pool1.d[n, c, py, px] where pool1.argmax[n, c, py, px] == y*24 + x
+//   sum = sum over j, i of pool1.d[n, c, py, px] where pool1.argmax[n, c, py, px] == (y - py*2)*2 + (x - px*2)
 //   conv1.d[n, c, y, x] = sum
 //
 //   conv1.d                  f32[64,20,24,24]
-//   pool1.argmax             i32[64,20,12,12]
+//   pool1.argmax             u8[64,20,12,12]
 //   pool1.d                  f32[64,20,12,12]
 //   one thread for each of 737280 points: 2880 blocks of 256
 extern "C" __global__ void __launch_bounds__(256)
 trainConv1D(float* __restrict__ conv1D,
-    const int* __restrict__ pool1Argmax,
+    const unsigned char* __restrict__ pool1Argmax,
     const float* __restrict__ pool1D)
 {
     const int i = blockIdx.x*256 + threadIdx.x;
@@ -1462,7 +1460,7 @@ trainConv1D(float* __restrict__ conv1D,
     const int py = y/2;
     const int px = x/2;
     float sum = 0.0f;
-    if (pool1Argmax[i2*144 + px + py*12] == y*24 + x) {
+    if (pool1Argmax[i2*144 + px + py*12] == (y - py*2)*2 + (x - px*2)) {
         sum += pool1D[i2*144 + px + py*12];
     }
     conv1D[i2*576 + y*24 + x] = sum;
@@ -1735,7 +1733,7 @@ testConv1(float* __restrict__ conv1,
 // testPool1 computes pool1 (lenet.net:9).
 //
 //   largest = maximum over r, s of conv1[n, c, y*2 + r, x*2 + s]
-//   place = (y*2 + r)*24 + (x*2 + s) of that maximum
+//   place = r*2 + s of that maximum
 //   pool1[n, c, y, x] = largest
 //
 //   pool1                    f32[100,20,12,12]
@@ -1747,16 +1745,15 @@ testPool1(float* __restrict__ pool1,
 {
     const int i = blockIdx.x*256 + threadIdx.x;
     if (i >= 288000) return;
-    const int i2 = i/144;
-    const int y = i/12%12;
+    const int i2 = i/12;
     const int x = i%12;
     float largest = -infinity();
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
-            largest = larger(largest, conv1[i2*576 + y*48 + x*2 + r*24 + s]);
+            largest = larger(largest, conv1[i2*48 + x*2 + r*24 + s]);
         }
     }
-    pool1[i2*144 + y*12 + x] = largest;
+    pool1[i2*12 + x] = largest;
 }
 
 // testConv2Sums computes conv2 (lenet.net:10).
@@ -1879,7 +1876,7 @@ testConv2(float* __restrict__ conv2,
 // testPool2 computes pool2 (lenet.net:11).
 //
 //   largest = maximum over r, s of conv2[n, c, y*2 + r, x*2 + s]
-//   place = (y*2 + r)*8 + (x*2 + s) of that maximum
+//   place = r*2 + s of that maximum
 //   pool2[n, c, y, x] = largest
 //
 //   pool2                    f32[100,50,4,4]
@@ -1891,16 +1888,15 @@ testPool2(float* __restrict__ pool2,
 {
     const int i = blockIdx.x*256 + threadIdx.x;
     if (i >= 80000) return;
-    const int i2 = i/16;
-    const int y = i/4%4;
+    const int i2 = i/4;
     const int x = i%4;
     float largest = -infinity();
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
-            largest = larger(largest, conv2[i2*64 + y*16 + x*2 + r*8 + s]);
+            largest = larger(largest, conv2[i2*16 + x*2 + r*8 + s]);
         }
     }
-    pool2[i2*16 + y*4 + x] = largest;
+    pool2[i2*4 + x] = largest;
 }
 
 // testIp1Relu1Sums computes relu1 for ip1 + relu1 (lenet.net:12, lenet.net:13).

@@ -1,6 +1,9 @@
 package eval
 
-import "netc/ir/op"
+import (
+	"netc/ir"
+	"netc/ir/op"
+)
 
 func init() {
 	define("subsample", func(o *op.Subsample, in, out []*Tensor) {
@@ -9,8 +12,8 @@ func init() {
 			*result.at(n, c, py, px) = *images.at(n, c, py*o.Stride[0], px*o.Stride[1])
 		})
 	})
-	// The argmax is the position y*W + x in the H x W plane; the first maximum
-	// wins, and padding never does.
+	// The first maximum wins, and padding never does. Its place is counted row by
+	// row in the window or, as an i32, in the H x W plane.
 	define("maxpool", func(o *op.MaxPool, in, out []*Tensor) {
 		images, result := imageOf(in[0]), imageOf(out[0])
 		argmax := imageOf(out[1])
@@ -24,7 +27,10 @@ func init() {
 					if value := *images.at(n, c, iy, ix); !found || value > *best {
 						found = true
 						*best = value
-						*argmax.at(n, c, py, px) = float64(iy*images.w + ix)
+						*argmax.at(n, c, py, px) = float64((iy-y.start)*o.Kernel[1] + ix - x.start)
+						if out[1].Type.DType == ir.I32 {
+							*argmax.at(n, c, py, px) = float64(iy*images.w + ix)
+						}
 					}
 				}
 			}
@@ -36,7 +42,10 @@ func init() {
 			y := windowOf(o.Kernel, o.Stride, o.Pad, 0, py, result.h)
 			x := windowOf(o.Kernel, o.Stride, o.Pad, 1, px, result.w)
 			winner := int(*argmax.at(n, c, py, px))
-			iy, ix := winner/result.w, winner%result.w
+			iy, ix := y.start+winner/o.Kernel[1], x.start+winner%o.Kernel[1]
+			if in[1].Type.DType == ir.I32 {
+				iy, ix = winner/result.w, winner%result.w
+			}
 			// A position outside its window is no maximum: only a caller who feeds
 			// argmax by hand can ask for it, and gets no gradient there.
 			if winner >= 0 && iy >= y.first && iy < y.end && ix >= x.first && ix < x.end {
@@ -75,6 +84,7 @@ func init() {
 
 // extent is what a pooling window covers along one axis of the image.
 type extent struct {
+	start      int // its first pixel, which may be in the padding
 	first, end int // pixels of the image, end exclusive
 	padded     int // pixels of the padded image, which AVE divides by
 }
@@ -84,7 +94,7 @@ type extent struct {
 func windowOf(kernel, stride, pad []int, axis, at, size int) extent {
 	start := at*stride[axis] - pad[axis]
 	end := min(start+kernel[axis], size+pad[axis])
-	return extent{first: max(start, 0), end: min(end, size), padded: end - start}
+	return extent{start: start, first: max(start, 0), end: min(end, size), padded: end - start}
 }
 
 // eachWindow visits the elements of a pooling's result.

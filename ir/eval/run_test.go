@@ -109,6 +109,9 @@ func TestBadFeeds(t *testing.T) {
 	labelled := ir.New("labelled", "test")
 	label := labelled.AddInput("label", ir.Int(2))
 	labelled.Must(&op.ToFloat{}, "y", nil, label)
+	counted := ir.New("counted", "test")
+	count := counted.AddInput("count", ir.Byte(2))
+	counted.Must(&op.Reshape{Shape: []int{2, 1}}, "y", nil, count)
 	unsorted := parse(t, descent)
 	unsorted.Nodes[0], unsorted.Nodes[1] = unsorted.Nodes[1], unsorted.Nodes[0]
 	for _, c := range []struct {
@@ -122,6 +125,7 @@ func TestBadFeeds(t *testing.T) {
 		{parse(t, descent), "steps", eval.Ints(nil, 1), "state steps: the tensor given is i32[], not f32[]"},
 		{parse(t, descent), "t", eval.Floats(ir.Shape{3, 1}, 1, 2), "input t: 2 elements are given, but f32[3,1] has 3"},
 		{labelled, "label", &eval.Tensor{Type: ir.Int(2), Data: []float64{1, 0.5}}, "input label: element 1 is 0.5, which is no i32"},
+		{counted, "count", &eval.Tensor{Type: ir.Byte(2), Data: []float64{255, 256}}, "input count: element 1 is 256, which is no u8"},
 		{labelled, "label", &eval.Tensor{Type: ir.Int(2), Data: []float64{1, math.NaN()}}, "input label: element 1 is NaN, which is no i32"},
 		{unsorted, "more", nil, "sub r reads y before it is defined"},
 	} {

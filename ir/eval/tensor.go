@@ -8,7 +8,7 @@ import (
 )
 
 // Tensor holds the elements of a value, row-major, in float64. The elements of
-// an i32 tensor are whole numbers.
+// an i32 or u8 tensor are whole numbers.
 type Tensor struct {
 	Type ir.Type
 	Data []float64
@@ -76,12 +76,16 @@ func (t *Tensor) check(want ir.Type) error {
 		return fmt.Errorf("the tensor given is %s, not %s", t.Type, want)
 	case len(t.Data) != want.Shape.Count():
 		return fmt.Errorf("%d elements are given, but %s has %d", len(t.Data), want, want.Shape.Count())
-	case want.DType != ir.I32:
+	case !want.DType.IsInt():
 		return nil
 	}
+	least, most := float64(math.MinInt32), float64(math.MaxInt32)
+	if want.DType == ir.U8 {
+		least, most = 0, math.MaxUint8
+	}
 	for i, x := range t.Data {
-		if x != math.Trunc(x) || x < math.MinInt32 || x > math.MaxInt32 {
-			return fmt.Errorf("element %d is %g, which is no i32", i, x)
+		if x != math.Trunc(x) || x < least || x > most {
+			return fmt.Errorf("element %d is %g, which is no %s", i, x, want.DType)
 		}
 	}
 	return nil

@@ -87,6 +87,9 @@ func All() []Example {
 		{Op: &op.Relayout{Lanes: 1}, In: []ir.Type{f32(18, 3, 2)}},
 		{Op: &op.Relayout{Lanes: 2}, In: []ir.Type{f32(2, 20, 3)}},
 		{Op: &op.Relayout{}, In: []ir.Type{f32(5, 7).InLanes(0)}},
+		{Op: &op.Relayout{Lanes: 1}, In: []ir.Type{ir.Byte(18, 3, 2)}},
+		{Op: &op.Relayout{}, In: []ir.Type{ir.Byte(18, 7).InLanes(0)}},
+		{Op: &op.MaxPool{Kernel: []int{2, 3}, Stride: []int{1, 1}, Pad: []int{0, 0}}, In: []ir.Type{f32(1, 1, 2, 3)}, Smooth: through(0)},
 		{Op: &op.Relayout{Swap: true}, In: []ir.Type{f32(5, 7, 2)}},
 		{Op: &op.Relayout{}, In: []ir.Type{f32(3, 4, 3, 3).Swapped()}},
 		{Op: &op.Transpose{Perm: []int{2, 0, 1}}, In: []ir.Type{f32(2, 3, 4)}, Smooth: through(0)},
@@ -143,16 +146,17 @@ func All() []Example {
 		{Kernel: []int{3, 3}, Stride: []int{3, 2}, Pad: []int{2, 1}},              // a window is dropped that would begin in the padding
 		{Kernel: []int{2, 1}, Stride: []int{3, 2}, Pad: []int{0, 0}, Floor: true}, // gaps between windows
 		{Kernel: []int{7, 6}, Stride: []int{1, 1}, Pad: []int{0, 0}},              // global
+		{Kernel: []int{3, 2}, Stride: []int{2, 1}, Pad: []int{1, 0}, Plane: true}, // places in the plane
 	} {
 		images := f32(2, 3, 7, 6)
 		out, err := pool.Infer([]ir.Type{images})
 		if err != nil {
 			panic(err)
 		}
-		average := op.AvgPool(pool)
+		average := op.AvgPool{Kernel: pool.Kernel, Stride: pool.Stride, Pad: pool.Pad, Floor: pool.Floor}
 		list = append(list,
 			Example{Op: &pool, In: []ir.Type{images}, Smooth: through(0)},
-			Example{Op: &op.MaxPoolGrad{Kernel: pool.Kernel, Stride: pool.Stride, Pad: pool.Pad, Floor: pool.Floor, Size: []int{7, 6}},
+			Example{Op: &op.MaxPoolGrad{Kernel: pool.Kernel, Stride: pool.Stride, Pad: pool.Pad, Floor: pool.Floor, Plane: pool.Plane, Size: []int{7, 6}},
 				In: []ir.Type{out[0], out[1]}, prepare: argmax(pool, images)},
 			Example{Op: &average, In: []ir.Type{images}, Smooth: through(0)},
 			Example{Op: &op.AvgPoolGrad{Kernel: pool.Kernel, Stride: pool.Stride, Pad: pool.Pad, Floor: pool.Floor, Size: []int{7, 6}},
@@ -239,11 +243,11 @@ func RandomWeights(seed uint64, typ ir.Type) *eval.Tensor {
 	return RandomTensor(rand.New(rand.NewPCG(seed, 2)), typ)
 }
 
-// RandomTensor has floats in [-1, 1) and i32 elements in [0, 3).
+// RandomTensor has floats in [-1, 1) and whole numbers in [0, 3).
 func RandomTensor(random *rand.Rand, typ ir.Type) *eval.Tensor {
 	t := eval.Zeros(typ)
 	for i := range t.Data {
-		if typ.DType == ir.I32 {
+		if typ.DType.IsInt() {
 			t.Data[i] = float64(random.IntN(3))
 		} else {
 			t.Data[i] = 2*random.Float64() - 1

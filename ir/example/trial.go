@@ -99,7 +99,7 @@ func pair(r sizes, low, high int) []int {
 // window is a random pooling window over an image that fits it.
 func window(r sizes) (w op.MaxPool, image ir.Type) {
 	for {
-		w = op.MaxPool{Kernel: pair(r, 1, 4), Stride: pair(r, 1, 4), Pad: pair(r, 0, 2), Floor: r.IntN(3) == 0}
+		w = op.MaxPool{Kernel: pair(r, 1, 4), Stride: pair(r, 1, 4), Pad: pair(r, 0, 2), Floor: r.IntN(3) == 0, Plane: r.IntN(4) == 0}
 		image = ir.Float(r.batch(), between(r, 1, 3), between(r, 1, 9), between(r, 1, 9))
 		if _, err := w.Infer(one(image)); err == nil {
 			return w, image
@@ -150,7 +150,7 @@ var trials = map[string]func(r sizes) Trial{
 	},
 	"avgpool": func(r sizes) Trial {
 		w, image := window(r)
-		return Trial{Op: (*op.AvgPool)(&w), In: one(image), Through: []int{0}}
+		return Trial{Op: &op.AvgPool{Kernel: w.Kernel, Stride: w.Stride, Pad: w.Pad, Floor: w.Floor}, In: one(image), Through: []int{0}}
 	},
 	"avgpool_grad": func(r sizes) Trial {
 		w, image := window(r)
@@ -242,7 +242,7 @@ var trials = map[string]func(r sizes) Trial{
 	"maxpool_grad": func(r sizes) Trial {
 		w, image := window(r)
 		out, _ := w.Infer(one(image))
-		return Trial{Op: &op.MaxPoolGrad{Kernel: w.Kernel, Stride: w.Stride, Pad: w.Pad, Floor: w.Floor, Size: image.Shape[2:]}, In: out,
+		return Trial{Op: &op.MaxPoolGrad{Kernel: w.Kernel, Stride: w.Stride, Pad: w.Pad, Floor: w.Floor, Plane: w.Plane, Size: image.Shape[2:]}, In: out,
 			Fill: map[int]func(*rand.Rand, ir.Type) []float64{1: func(r *rand.Rand, t ir.Type) []float64 {
 				return winners(r, w, image.Shape, t.Shape)
 			}}}
@@ -368,16 +368,21 @@ func channelStatistics(shape ir.Shape, x, mean, variance []float64) {
 	}
 }
 
-// winners is an argmax that names some pixel of each window.
+// winners is an argmax that names some pixel of each window, of no more than
+// 256 taps.
 func winners(r *rand.Rand, w op.MaxPool, image, output ir.Shape) []float64 {
-	inside := func(axis, position int) int {
-		start := position*w.Stride[axis] - w.Pad[axis]
-		return between(r, max(start, 0), min(start+w.Kernel[axis], image[2+axis])-1)
+	inside := func(axis, position int) (start, pixel int) {
+		start = position*w.Stride[axis] - w.Pad[axis]
+		return start, between(r, max(start, 0), min(start+w.Kernel[axis], image[2+axis])-1)
 	}
 	list := make([]float64, output.Count())
 	for i := range list {
-		y, x := inside(0, i/output[3]%output[2]), inside(1, i%output[3])
-		list[i] = float64(y*image[3] + x)
+		top, y := inside(0, i/output[3]%output[2])
+		left, x := inside(1, i%output[3])
+		list[i] = float64((y-top)*w.Kernel[1] + x - left)
+		if w.Plane {
+			list[i] = float64(y*image[3] + x)
+		}
 	}
 	return list
 }
@@ -417,7 +422,7 @@ func trialOf(mnemonic string, r sizes) Trial {
 // i32, small class numbers, of which some are no class.
 func Ordinary(r *rand.Rand, t ir.Type, i int) []float64 {
 	list := make([]float64, t.Shape.Count())
-	if t.DType == ir.I32 {
+	if t.DType.IsInt() {
 		for j := range list {
 			list[j] = float64(r.IntN(5) - 1)
 		}

@@ -109,13 +109,13 @@ func R(v *Var) *Expr {
 	return &Expr{Op: Ref, Kind: v.Kind, Var: v}
 }
 
-// At loads an element of a tensor; an i32 tensor gives an Int.
+// At loads an element of a tensor; an i32 or u8 tensor gives an Int.
 func At(v *ir.Value, index ...*Expr) *Expr {
 	if len(index) != len(v.Type.Shape) {
 		panic(fmt.Sprintf("%s %s loaded with %d indices", v.Name, v.Type, len(index)))
 	}
 	kind := Float
-	if v.Type.DType == ir.I32 {
+	if v.Type.DType.IsInt() {
 		kind = Int
 	}
 	return &Expr{Op: Load, Kind: kind, Value: v, Args: index}

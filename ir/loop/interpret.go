@@ -7,7 +7,7 @@ import (
 	"netc/ir"
 )
 
-// Tensors finds the elements of a tensor, row-major; i32 elements are whole
+// Tensors finds the elements of a tensor, row-major; i32 and u8 elements are whole
 // numbers.
 type Tensors func(v *ir.Value) []float64
 

@@ -257,7 +257,7 @@ output p, y`, "p is not computed by the kernel"},
 v = broadcast k {shape: [2]} : f32[2]
 q = exp v : f32[2]
 output p, q`, "q is not computed by the kernel"},
-		{"two results of one anchor in one formula", `p, p.argmax = maxpool i {kernel: [2, 2], stride: [2, 2]} : f32[1,1,2,2], i32[1,1,2,2]
+		{"two results of one anchor in one formula", `p, p.argmax = maxpool i {kernel: [2, 2], stride: [2, 2], plane: true} : f32[1,1,2,2], i32[1,1,2,2]
 f = to_float p.argmax : f32[1,1,2,2]
 y = add p, f : f32[1,1,2,2]
 output y`, "is read across the elements of its own kernel"},
@@ -311,7 +311,7 @@ func doubling(length int) string {
 		fmt.Fprintf(&b, "v%d = mul %[2]s, %[2]s : f32[1,1,4,4]\n", n, previous)
 		previous = fmt.Sprintf("v%d", n)
 	}
-	fmt.Fprintf(&b, "p, p.argmax = maxpool %s {kernel: [3, 3], pad: [1, 1]} : f32[1,1,4,4], i32[1,1,4,4]\noutput p, p.argmax", previous)
+	fmt.Fprintf(&b, "p, p.argmax = maxpool %s {kernel: [3, 3], pad: [1, 1]} : f32[1,1,4,4], u8[1,1,4,4]\noutput p, p.argmax", previous)
 	return b.String()
 }
 

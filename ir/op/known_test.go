@@ -37,7 +37,7 @@ func TestKnown(t *testing.T) {
 		want  [][]float64
 	}{
 		{"max pooling, the vector of Caffe's test",
-			trial{op: &op.MaxPool{Kernel: []int{2, 2}, Stride: []int{1, 1}, Pad: []int{0, 0}}, in: one(ir.Float(1, 1, 3, 5)),
+			trial{op: &op.MaxPool{Kernel: []int{2, 2}, Stride: []int{1, 1}, Pad: []int{0, 0}, Plane: true}, in: one(ir.Float(1, 1, 3, 5)),
 				fill: given([]float64{1, 2, 5, 2, 3, 9, 4, 1, 4, 8, 1, 2, 5, 2, 3})},
 			[][]float64{{9, 5, 5, 8, 9, 5, 5, 8}, {5, 2, 2, 9, 5, 12, 12, 9}}},
 		{"of equal elements the first wins",
@@ -45,6 +45,9 @@ func TestKnown(t *testing.T) {
 			[][]float64{{3}, {0}}},
 		{"padding never wins",
 			trial{op: &op.MaxPool{Kernel: []int{2, 2}, Stride: []int{2, 2}, Pad: []int{1, 1}}, in: one(ir.Float(1, 1, 1, 1)), fill: given([]float64{-7})},
+			[][]float64{{-7}, {3}}},
+		{"the place in the plane of a window in the padding",
+			trial{op: &op.MaxPool{Kernel: []int{2, 2}, Stride: []int{2, 2}, Pad: []int{1, 1}, Plane: true}, in: one(ir.Float(1, 1, 1, 1)), fill: given([]float64{-7})},
 			[][]float64{{-7}, {0}}},
 		{"average pooling of a constant, the vector of Caffe's test",
 			trial{op: &op.AvgPool{Kernel: []int{3, 3}, Stride: []int{1, 1}, Pad: []int{1, 1}}, in: one(ir.Float(1, 1, 3, 3)), fill: given(repeated(2, 9))},
@@ -145,6 +148,24 @@ func TestPooledExtent(t *testing.T) {
 	o := &op.MaxPool{Kernel: []int{2, 1}, Stride: []int{2, 2}, Pad: []int{1, 0}}
 	if out, err := o.Infer(one(ir.Float(1, 1, 3, 6))); err != nil || !out[0].Equal(ir.Float(1, 1, 2, 3)) {
 		t.Errorf("%s gives %v (%v)", ir.Attributes(o), out, err)
+	}
+}
+
+// TestArgmaxType: a byte tells the places of a window of up to 256 taps.
+func TestArgmaxType(t *testing.T) {
+	for _, x := range []struct {
+		kernel []int
+		plane  bool
+		want   ir.DType
+	}{
+		{[]int{16, 16}, false, ir.U8}, {[]int{1, 256}, false, ir.U8}, {[]int{17, 16}, false, ir.I32}, {[]int{257, 1}, false, ir.I32},
+		{[]int{2, 2}, true, ir.I32},
+	} {
+		o := &op.MaxPool{Kernel: x.kernel, Stride: []int{1, 1}, Pad: []int{0, 0}, Plane: x.plane}
+		out, err := o.Infer(one(ir.Float(1, 1, 300, 300)))
+		if err != nil || out[1].DType != x.want || !out[1].Shape.Equal(out[0].Shape) {
+			t.Errorf("%s gives %v (%v), not %s", ir.Attributes(o), out, err, x.want)
+		}
 	}
 }
 

@@ -13,8 +13,9 @@ func init() {
 }
 
 // MaxPool takes the largest element under each window of images [N, C, H, W]:
-// results value f32[N, C, H', W'] and argmax i32[N, C, H', W'], the winner's
-// place y*W + x in its plane.
+// results value f32[N, C, H', W'] and argmax of the same shape, the winner's
+// place. That is r*S + s in a window of R x S taps, as u8; in larger windows
+// than u8 can tell, and where Plane is set, y*W + x in the plane, as i32.
 //
 //	value[n,c,p,q] = max over r,s of in[n, c, p*stride-pad+r, q*stride-pad+s]
 //
@@ -25,6 +26,7 @@ type MaxPool struct {
 	Stride []int `ir:"stride,[1, 1]"`
 	Pad    []int `ir:"pad,[0, 0]"`
 	Floor  bool  `ir:"floor"`
+	Plane  bool  `ir:"plane"`
 }
 
 // Mnemonic is "maxpool".
@@ -33,9 +35,11 @@ func (*MaxPool) Mnemonic() string { return "maxpool" }
 // ResultNames calls the second result argmax.
 func (*MaxPool) ResultNames() []string { return []string{"value", "argmax"} }
 
-func (o *MaxPool) window() PoolWindow { return PoolWindow(*o) }
+func (o *MaxPool) window() PoolWindow {
+	return PoolWindow{Kernel: o.Kernel, Stride: o.Stride, Pad: o.Pad, Floor: o.Floor}
+}
 
-// Infer gives f32 and i32 of [N, C, H', W'].
+// Infer gives f32 and u8 or i32 of [N, C, H', W'].
 func (o *MaxPool) Infer(in []ir.Type) ([]ir.Type, error) {
 	if err := needOperands(in, 1); err != nil {
 		return nil, err
@@ -44,7 +48,7 @@ func (o *MaxPool) Infer(in []ir.Type) ([]ir.Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []ir.Type{ir.Float(shape...), ir.Int(shape...)}, nil
+	return []ir.Type{ir.Float(shape...), o.window().argmax(shape, o.Plane)}, nil
 }
 
 // Grad flows to each window's winner.
@@ -53,7 +57,7 @@ func (o *MaxPool) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 	if d[0] == nil {
 		return []*ir.Value{nil}
 	}
-	grad := &MaxPoolGrad{Kernel: o.Kernel, Stride: o.Stride, Pad: o.Pad, Floor: o.Floor, Size: slices.Clone(x.Type.Shape[2:])}
+	grad := &MaxPoolGrad{Kernel: o.Kernel, Stride: o.Stride, Pad: o.Pad, Floor: o.Floor, Plane: o.Plane, Size: slices.Clone(x.Type.Shape[2:])}
 	return []*ir.Value{b.Grad(x, grad, d[0], n.Out[1])}
 }
 
@@ -65,22 +69,26 @@ func (o *MaxPool) Loops(n *ir.Node) []*loop.Nest {
 	taps := o.window().taps()
 	iy := o.window().input(0, index[2], loop.R(taps[0]))
 	ix := o.window().input(1, index[3], loop.R(taps[1]))
+	winner := placeIn(taps[1].Extent, loop.R(taps[0]), loop.R(taps[1]))
+	if argmax.Type.DType == ir.I32 {
+		winner = placeIn(x.Type.Shape[3], iy, ix)
+	}
 	largest, place := scalar("largest"), integer("place")
 	return []*loop.Nest{{Axes: axes, Body: []loop.Stmt{
 		&loop.Reduce{
 			Var: largest, Kind: loop.Maximum, Axes: taps,
 			Within: o.window().inside([]*loop.Expr{iy, ix}, x.Type.Shape, out.Type.Shape),
 			Of:     loop.At(x, index[0], index[1], iy, ix),
-			Arg:    place, ArgOf: placeInPlane(iy, ix, x.Type.Shape),
+			Arg:    place, ArgOf: winner,
 		},
 		&loop.Store{Value: out, Index: index, Of: loop.R(largest)},
 		&loop.Store{Value: argmax, Index: index, Of: loop.R(place)},
 	}}}
 }
 
-// placeInPlane is y*W + x.
-func placeInPlane(y, x *loop.Expr, image ir.Shape) *loop.Expr {
-	return loop.Plus(loop.Times(y, loop.I(image[3])), x)
+// placeIn is the place of row y and column x among rows of some width.
+func placeIn(width int, y, x *loop.Expr) *loop.Expr {
+	return loop.Plus(loop.Times(y, loop.I(width)), x)
 }
 
 // MaxPoolGrad is the gradient of MaxPool: gradients f32[N, C, H', W'] and the
@@ -91,6 +99,7 @@ type MaxPoolGrad struct {
 	Stride []int `ir:"stride,[1, 1]"`
 	Pad    []int `ir:"pad,[0, 0]"`
 	Floor  bool  `ir:"floor"`
+	Plane  bool  `ir:"plane"`
 	Size   []int `ir:"size"` // H and W of the result
 
 	gradientOnly
@@ -112,7 +121,7 @@ func (o *MaxPoolGrad) Infer(in []ir.Type) ([]ir.Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	if want := ir.Int(in[0].Shape...); !in[1].Equal(want) {
+	if want := o.window().argmax(in[0].Shape, o.Plane); !in[1].Equal(want) {
 		return nil, ir.MisfitOperand(1, "the argmax must be %s, not %s", want, in[1])
 	}
 	return []ir.Type{ir.Float(shape...)}, nil
@@ -126,7 +135,11 @@ func (o *MaxPoolGrad) Loops(n *ir.Node) []*loop.Nest {
 	index := loop.Refs(axes...)
 	c := o.window().covering(index[2:], out.Type.Shape, dy.Type.Shape)
 	source := append(slices.Clone(index[:2]), c.position...)
-	won := loop.Compare(loop.Eq, loop.At(argmax, source...), placeInPlane(index[2], index[3], out.Type.Shape))
+	pixel := placeIn(o.Kernel[1], c.offset[0], c.offset[1])
+	if argmax.Type.DType == ir.I32 {
+		pixel = placeIn(out.Type.Shape[3], index[2], index[3])
+	}
+	won := loop.Compare(loop.Eq, loop.At(argmax, source...), pixel)
 	sum := scalar("sum")
 	return []*loop.Nest{{Axes: axes, Body: append(c.lets,
 		&loop.Reduce{

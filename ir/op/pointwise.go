@@ -38,13 +38,13 @@ var rows = []row{
 	{"relu", 1, "slope", "a < 0 ? slope * a : a", []string{"a > 0 ? dy : slope * dy"}}, // see gradientText
 	{"prelu", 2, "", "a < 0 ? b * a : a", []string{"a > 0 ? dy : b * dy", "a > 0 ? 0 : a * dy"}},
 	{"elu", 1, "alpha", "a < 0 ? alpha * (exp(a) - 1) : a", []string{"a > 0 ? dy : dy * (y + alpha)"}},
-	{"sigmoid", 1, "", "0.5 * tanh(0.5 * a) + 0.5", []string{"dy * y * (1 - y)"}},
+	{"sigmoid", 1, "", "1 / (1 + exp(-a))", []string{"dy * y * (1 - y)"}},
 	{"tanh", 1, "", "tanh(a)", []string{"dy * (1 - y * y)"}},
 	// log(1 + e^a) without overflow; Caffe's BNLL.
-	{"softplus", 1, "", "max(a, 0) + log1p(exp(-abs(a)))", []string{"dy * (0.5 * tanh(0.5 * a) + 0.5)"}},
+	{"softplus", 1, "", "max(a, 0) + log1p(exp(-abs(a)))", []string{"dy / (1 + exp(-a))"}},
 	{"power", 1, "power", "pow(a, power)", []string{"dy * power * pow(a, power - 1)"}},
 	// The logistic loss of score a against target b in [0, 1], without overflow.
-	{"logistic_loss", 2, "", "max(a, 0) - a * b + log1p(exp(-abs(a)))", []string{"dy * (0.5 * tanh(0.5 * a) + 0.5 - b)", "-dy * a"}},
+	{"logistic_loss", 2, "", "max(a, 0) - a * b + log1p(exp(-abs(a)))", []string{"dy * (1 / (1 + exp(-a)) - b)", "-dy * a"}},
 	{"detach", 1, "", "a", []string{""}}, // lets no gradient through
 	{"clip_below", 1, "by", "max(a, by)", []string{"a < by ? 0 : dy"}},
 }

@@ -68,6 +68,14 @@ func (w PoolWindow) outputExtent(axis, in int) int {
 	return out
 }
 
+// argmax is the type of the winners' places of a pooling of that shape.
+func (w PoolWindow) argmax(shape ir.Shape, plane bool) ir.Type {
+	if plane || w.Kernel[0] > (math.MaxUint8+1)/w.Kernel[1] {
+		return ir.Int(shape...)
+	}
+	return ir.Byte(shape...)
+}
+
 // infer gives the shape [N, C, H', W'] of the pooled images.
 func (w PoolWindow) infer(image ir.Type) (ir.Shape, error) {
 	if err := w.check(image); err != nil {
@@ -140,6 +148,7 @@ type covering struct {
 	lets     []loop.Stmt  // to be run before the reduction
 	axes     []*loop.Var  // the reduction's: at most ceil(kernel/stride) windows per image axis
 	position []*loop.Expr // the window's place in the output
+	offset   []*loop.Expr // the pixel's place in the window
 	within   []loop.Range
 	where    *loop.Expr
 }
@@ -154,19 +163,21 @@ func (w PoolWindow) covering(pixel []*loop.Expr, image, output ir.Shape) coverin
 		c.axes = append(c.axes, back)
 
 		shifted := loop.Plus(y, loop.I(pad))
-		last := loop.Over(shifted, loop.I(stride))
+		last, rest := loop.Over(shifted, loop.I(stride)), loop.Remainder(shifted, loop.I(stride))
 		if last.Op == loop.Div {
 			v := integer([]string{"py", "px"}[a])
 			c.lets = append(c.lets, &loop.Let{Var: v, Of: last})
 			last = loop.R(v)
+			rest = loop.Minus(shifted, loop.Times(last, loop.I(stride)))
 		}
 		p := loop.Minus(last, loop.R(back))
 		c.position = append(c.position, p)
 		if pad/stride < windows-1 || (image[2+a]-1+pad)/stride >= output[2+a] {
 			c.within = append(c.within, loop.Range{Index: p, Extent: output[2+a]})
 		}
+		offset := loop.Plus(loop.Times(loop.R(back), loop.I(stride)), rest)
+		c.offset = append(c.offset, offset)
 		if kernel%stride != 0 { // else the last of the windows reaches the pixel too
-			offset := loop.Plus(loop.Times(loop.R(back), loop.I(stride)), loop.Remainder(shifted, loop.I(stride)))
 			c.where = loop.Both(c.where, loop.Compare(loop.Less, offset, loop.I(kernel)))
 		}
 	}

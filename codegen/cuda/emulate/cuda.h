@@ -42,7 +42,9 @@
 struct uint3 { unsigned x, y, z; };
 struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(16) int4 { int x, y, z, w; };
+struct alignas(4) uchar4 { unsigned char x, y, z, w; };
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline uchar4 make_uchar4(unsigned char x, unsigned char y, unsigned char z, unsigned char w) { return {x, y, z, w}; }
 inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
 inline float __int_as_float(int bits) { float x; memcpy(&x, &bits, 4); return x; }
 inline int __float_as_int(float x) { int bits; memcpy(&bits, &x, 4); return bits; }
@@ -117,6 +119,7 @@ struct Buffer {
     char *reserved, *data;
     size_t reserved_bytes, bytes;
     long offset; // in the device memory
+    long element; // bytes of one
     std::string name;
 };
 
@@ -145,11 +148,11 @@ inline void fault(int number, siginfo_t *info, void *)
     if (number == SIGILL || number == SIGTRAP) fail("an index is outside of an array");
     for (const Buffer &b : buffers)
         if (at >= b.reserved && at < b.reserved + b.reserved_bytes) {
-            long element = (at - b.data) / 4 - (at < b.data && (at - b.data) % 4 != 0);
+            long element = (at - b.data) / b.element - (at < b.data && (at - b.data) % b.element != 0);
             if (at >= b.data && at < b.data + b.bytes)
                 snprintf(text, sizeof text, "writes element %ld of %s, which it only reads", element, b.name.c_str());
             else
-                snprintf(text, sizeof text, "element %ld of %s is outside of it: it has %zu", element, b.name.c_str(), b.bytes / 4);
+                snprintf(text, sizeof text, "element %ld of %s is outside of it: it has %zu", element, b.name.c_str(), b.bytes / b.element);
             fail(text);
         }
     fail("an access outside of all tensors");
@@ -288,6 +291,7 @@ inline void exchange(const unsigned *words, int count, Read read)
 struct Argument {
     long offset;
     size_t bytes;
+    long element; // bytes of one
     bool written;
     std::string name;
 };
@@ -327,6 +331,7 @@ inline Buffer place(const Argument &a, bool at_end)
     b.data = b.reserved + guard_bytes + (at_end ? pages - a.bytes : 0);
     b.bytes = a.bytes;
     b.offset = a.offset;
+    b.element = a.element;
     b.name = a.name;
     return b;
 }
@@ -410,9 +415,9 @@ inline void launch(const Launch &l, const Kernel &k, std::vector<char> &memory, 
         launch_once(l, k, again, order, begun);
         if (memory == again) continue;
         for (const Argument &a : l.arguments)
-            for (size_t i = 0; i < a.bytes; i += 4)
-                if (memcmp(&memory[a.offset + i], &again[a.offset + i], 4) != 0) {
-                    fprintf(stderr, "kernel %s: element %zu of %s depends on the order in which the threads run\n", k.name, i / 4, a.name.c_str());
+            for (size_t i = 0; i < a.bytes; i += a.element)
+                if (memcmp(&memory[a.offset + i], &again[a.offset + i], a.element) != 0) {
+                    fprintf(stderr, "kernel %s: element %zu of %s depends on the order in which the threads run\n", k.name, i / a.element, a.name.c_str());
                     _exit(3);
                 }
     }
@@ -443,7 +448,7 @@ inline int run(int argc, char **argv, const std::vector<Kernel> &kernels)
         for (int i = 0; i < count; i++) {
             Argument a;
             int written;
-            if (fscanf(job, "%ld %zu %d %1023s", &a.offset, &a.bytes, &written, name) != 4) return 2;
+            if (fscanf(job, "%ld %zu %ld %d %1023s", &a.offset, &a.bytes, &a.element, &written, name) != 5) return 2;
             a.written = written;
             a.name = name;
             if (a.offset < 0 || a.offset + a.bytes > bytes) {

@@ -78,7 +78,7 @@ func (d *Device) Run(memory []byte, launches []cuda.Launch, orders int) error {
 			if a.Written {
 				written = 1
 			}
-			fmt.Fprintf(&job, "%d %d %d %s\n", a.Offset, a.Bytes, written, word(a.Tensor))
+			fmt.Fprintf(&job, "%d %d %d %d %s\n", a.Offset, a.Bytes, a.Element, written, word(a.Tensor))
 		}
 	}
 	image := filepath.Join(d.folder, "memory")

@@ -42,7 +42,7 @@ reverse(float* __restrict__ to, const float* __restrict__ from)
 
 func launchOf(kernel string, block int) cuda.Launch {
 	return cuda.Launch{Kernel: kernel, Grid: [3]int{1, 1, 1}, Block: [3]int{block, 1, 1}, Args: []cuda.Arg{
-		{Tensor: "to", Offset: 256, Bytes: 256, Written: true}, {Tensor: "from", Offset: 0, Bytes: 256},
+		{Tensor: "to", Offset: 256, Bytes: 256, Element: 4, Written: true}, {Tensor: "from", Offset: 0, Bytes: 256, Element: 4},
 	}}
 }
 

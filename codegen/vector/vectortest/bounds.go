@@ -69,7 +69,7 @@ func BoundOf(nodes []*ir.Node, want map[string]*eval.Tensor) func(*ir.Value) flo
 		}
 	}
 	return func(v *ir.Value) float64 {
-		if v.Type.DType == ir.I32 {
+		if v.Type.DType.IsInt() {
 			return 0
 		}
 		return ulps * ulp * scale

@@ -88,21 +88,39 @@ const garbage = 0xffdeadbe
 
 // memory is a tensor as it lies, with garbage for padding and NaN elements.
 func memory(t ir.Type, elements []float64) []byte {
-	b := make([]byte, 4*t.Stored())
+	b := make([]byte, t.Bytes())
 	for i := range t.Stored() {
-		binary.LittleEndian.PutUint32(b[4*i:], garbage)
+		poke(t, b, i, garbage)
 	}
 	for i, x := range elements {
 		bits := math.Float32bits(float32(x))
 		switch {
 		case math.IsNaN(x):
 			bits = garbage
-		case t.DType == ir.I32:
+		case t.DType.IsInt():
 			bits = uint32(int32(x))
 		}
-		binary.LittleEndian.PutUint32(b[4*place(t, i):], bits)
+		poke(t, b, place(t, i), bits)
 	}
 	return b
+}
+
+// poke sets the bits of an element, as many as it has.
+func poke(t ir.Type, b []byte, at int, bits uint32) {
+	if t.DType == ir.U8 {
+		b[at] = byte(bits)
+	} else {
+		binary.LittleEndian.PutUint32(b[4*at:], bits)
+	}
+}
+
+// peek gives the bits of an element, and whether they are garbage.
+func peek(t ir.Type, b []byte, at int) (bits uint32, isGarbage bool) {
+	if t.DType == ir.U8 {
+		return uint32(b[at]), b[at] == garbage&0xff
+	}
+	bits = binary.LittleEndian.Uint32(b[4*at:])
+	return bits, bits == garbage
 }
 
 // rounded is a tensor as kernels see it.
@@ -190,13 +208,13 @@ func (c *check) judge(t *testing.T, isa asm.ISA) (worst float64) {
 		}
 		bound := c.bound(v)
 		for i, w := range want {
-			bits := binary.LittleEndian.Uint32(c.call.Buffers[k][4*place(v.Type, i):])
+			bits, isGarbage := peek(v.Type, c.call.Buffers[k], place(v.Type, i))
 			got := float64(math.Float32frombits(bits))
-			if v.Type.DType == ir.I32 {
+			if v.Type.DType.IsInt() {
 				got = float64(int32(bits))
 			}
 			switch {
-			case math.IsNaN(w) && bits != garbage:
+			case math.IsNaN(w) && !isGarbage:
 				t.Errorf("%s %s: %s[%d], which is another kernel's, becomes %v\n%s", isa, c.of, v.Name, i, got, c.text)
 				return worst
 			case !math.IsNaN(w) && !(math.Abs(got-w) <= bound):

@@ -120,14 +120,14 @@ static float clock_ms;
 
 // emulate runs a kernel in another program, where FAKE_CUDA_EMULATION names a
 // folder with one, "device", that takes a job and an image of memory, and with
-// a "table" of kernels: a line "name arguments", then a line "bytes written"
+// a "table" of kernels: a line "name arguments", then a line "bytes element written"
 // for each argument. Other kernels do nothing.
 static void emulate(struct operation *o) {
     const unsigned *grid = o->grid, *block = o->block;
     const char *folder = getenv("FAKE_CUDA_EMULATION");
     if (!folder) return;
     char path[4096], job[8192], name[160];
-    int arguments, bytes, written, length = 0;
+    int arguments, bytes, element, written, length = 0;
     snprintf(path, sizeof path, "%s/table", folder);
     FILE *table = fopen(path, "r");
     if (!table) abort();
@@ -137,8 +137,8 @@ static void emulate(struct operation *o) {
         if (found && memory)
             length = snprintf(job, sizeof job, "%zu 1 1\n%s %u %u %u %u %u %u 1 %d\n", memory->bytes, name, grid[0], grid[1], grid[2], block[0], block[1], block[2], arguments);
         for (int i = 0; i < arguments; i++) {
-            if (fscanf(table, "%d %d", &bytes, &written) != 2) abort();
-            if (found && memory) length += snprintf(job + length, sizeof job - length, "%d %d %d argument%d\n", (int)(o->args[i] - (uint64_t)(uintptr_t)memory->at), bytes, written, i);
+            if (fscanf(table, "%d %d %d", &bytes, &element, &written) != 3) abort();
+            if (found && memory) length += snprintf(job + length, sizeof job - length, "%d %d %d %d argument%d\n", (int)(o->args[i] - (uint64_t)(uintptr_t)memory->at), bytes, element, written, i);
         }
     }
     fclose(table);
