@@ -45,10 +45,8 @@ func (e *Executor) TimePass(which *runtime.Phase) (time.Duration, error) {
 // sum.
 func (e *Executor) TimeKernels(which *runtime.Phase, sums []time.Duration) error {
 	_, err := e.timed(which, func(p *phase, s *slot, events []Event) error {
-		for _, c := range s.copies {
-			if err := e.gpu.Copy(c.to, c.from, c.bytes, e.compute); err != nil {
-				return err
-			}
+		if err := e.bring(p, s); err != nil {
+			return err
 		}
 		for i := range p.launches {
 			if err := e.gpu.Record(events[i], e.compute); err != nil {
