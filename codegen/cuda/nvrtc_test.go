@@ -11,9 +11,8 @@ import (
 	"testing"
 
 	"netc/codegen/cuda"
+	"netc/codegen/cuda/conformance"
 	"netc/compiler"
-	"netc/ir"
-	"netc/ir/example"
 )
 
 // checker compiles a CUDA file with NVRTC, opened at run time, for one
@@ -136,18 +135,11 @@ func (n nvrtc) check(t *testing.T, name, source string) {
 // examples and of every model, and for sm_90 too.
 func TestNVRTC(t *testing.T) {
 	n := findNVRTC(t)
-	g := ir.New("operators", "test")
-	for number, e := range append(example.All(), larger()...) {
-		if isLaidOut(e) {
-			continue
-		}
-		var in []*ir.Value
-		for i, typ := range e.In {
-			in = append(in, g.AddInput(string(rune('a'+i)), typ))
-		}
-		g.Outputs = append(g.Outputs, g.MustAll(e.Op, "out"+string(rune('a'+number%26)), nil, in...)...)
+	s, err := conformance.Operators()
+	if err != nil {
+		t.Fatal(err)
 	}
-	program, err := cuda.Emit(unitOf(t, g), "operators.net")
+	program, err := s.Emit()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -185,14 +184,7 @@ func emulation(t *testing.T, gpu *cuda.Program) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	var table strings.Builder
-	for _, l := range launches {
-		fmt.Fprintf(&table, "%s %d\n", l.Kernel, len(l.Args))
-		for _, a := range l.Args {
-			fmt.Fprintf(&table, "%d %d\n", a.Bytes, map[bool]int{true: 1}[a.Written])
-		}
-	}
-	if err := os.WriteFile(filepath.Join(folder, "table"), []byte(table.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "table"), []byte(emulate.Table(launches)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("FAKE_CUDA_EMULATION", folder)

@@ -157,7 +157,7 @@ static void emulate(struct operation *o) {
             if (!found) continue;
             int k = 0;
             while (part[k] != find(o->args[i])) k++;
-            length += snprintf(job + length, sizeof job - length, "%d %d %d argument%d\n", (int)(offset[k] + (o->args[i] - (uint64_t)(uintptr_t)part[k]->at)), bytes, written, i);
+            length += snprintf(job + length, sizeof job - length, "%d %d %d argument%d\n", (int)(offset[k] + (o->args[i] - (uint64_t)(uintptr_t)part[k]->at)), bytes, written ? 2 : 0, i);
         }
     }
     fclose(table);
