@@ -8,11 +8,13 @@ import (
 // Program is a compiled network's CUDA code: one source, and for each phase
 // what to launch, over an arena of the same offsets as the host's.
 type Program struct {
-	Name    string              // of the source, as messages call it: "lenet.cu"
-	Source  string              // CUDA C++; kernels are extern "C"
-	Options []string            // of NVRTC, besides the architecture: "--std=c++17"
-	Arena   int                 // bytes
-	Phases  map[string][]Launch // by name: "train", "test", "update"
+	Name    string   // of the source, as messages call it: "lenet.cu"
+	Source  string   // CUDA C++; kernels are extern "C"
+	Options []string // of NVRTC, besides the architecture: "--std=c++17"
+	Arena   int      // bytes
+	// Precision is that of products and convolutions: "float32", "tf32" or "bf16".
+	Precision string
+	Phases    map[string][]Launch // by name: "train", "test", "update"
 }
 
 // Launch starts one kernel. Its parameters are pointers only, each the address
