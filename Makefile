@@ -46,6 +46,9 @@ bench:
 #
 #	./netc-gpu-check --out gpu-check.md
 #	./bench --device cuda --programs programs-float32 --out gpu-bench.md
+#
+# Both need the GPU's driver and NVRTC, of a CUDA toolkit or of Python's packages;
+# where the system's loader does not find NVRTC, NETC_CUDA_PATH names its folder.
 GPU = build/gpu
 PRECISION ?= float32
 gpu-check: gpu-check-folder
@@ -63,7 +66,8 @@ gpu-folder: gpu-check-folder gpu-bench-folder
 # a thousandth of the loss after three.
 CHECKED = --set train.display=1 --set test.iterations=1 --set solver.lr=0.001
 gpu-check-folder:
-	CGO_ENABLED=0 go build -o $(GPU)/ ./cmd/netc ./cmd/netc-gpu-check
+	CGO_ENABLED=0 go build -o $(GPU)/ ./cmd/netc
+	CGO_ENABLED=0 go build -o $(GPU)/ -ldflags "-X main.commit=$$(git describe --always --dirty)" ./cmd/netc-gpu-check
 	set -e; for net in models/*.net; do \
 		name=$$(basename $$net .net); source=build/gpu-source/$$name; \
 		$(GPU)/netc build $$net --quiet --device cuda $(CHECKED) -o $$source >/dev/null; \

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -66,22 +65,8 @@ func (r *report) sanitized(s sanitizerResult) {
 	}
 }
 
-// commit is the source's version as the Go compiler noted it.
-func commit() string {
-	info, _ := debug.ReadBuildInfo()
-	revision, changed := "unknown", ""
-	if info != nil {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				revision = s.Value[:min(len(s.Value), 12)]
-			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = ", changed"
-			}
-		}
-	}
-	return revision + changed
-}
+// commit is the source's version; the linker sets it (-X main.commit=).
+var commit = "unknown"
 
 // markdown is the report as a page.
 func (r *report) markdown() string {
@@ -94,7 +79,7 @@ func (r *report) markdown() string {
 	if r.peaks != nil {
 		fmt.Fprintf(&b, "- GPU: %s, %d multiprocessors; measured: %.1f TFLOP/s (%s), %.0f GB/s of copying\n", r.peaks.Device, r.peaks.Processors, r.peaks.Arithmetic/1e12, r.peaks.What, r.peaks.Memory/1e9)
 	}
-	fmt.Fprintf(&b, "- Driver for %s, NVRTC %s\n- netc: commit %s\n- Run: %s, took %s\n\n", r.driver, r.compiler, commit(), time.Now().UTC().Format(time.DateOnly), r.took.Round(time.Second))
+	fmt.Fprintf(&b, "- Driver for %s, NVRTC %s\n- netc: commit %s\n- Run: %s, took %s\n\n", r.driver, r.compiler, commit, time.Now().UTC().Format(time.DateOnly), r.took.Round(time.Second))
 	for _, s := range r.suites {
 		s.print(&b)
 	}
