@@ -66,14 +66,14 @@ gpu-folder: gpu-check-folder gpu-bench-folder
 # a thousandth of the loss after three.
 CHECKED = --set train.display=1 --set test.iterations=1 --set solver.lr=0.001
 gpu-check-folder:
-	CGO_ENABLED=0 go build -o $(GPU)/ ./cmd/netc
-	CGO_ENABLED=0 go build -o $(GPU)/ -ldflags "-X main.commit=$$(git describe --always --dirty)" ./cmd/netc-gpu-check
+	go build -o build/netc ./cmd/netc
+	CGO_ENABLED=0 go build -o $(GPU)/ -ldflags "-s -w -X main.commit=$$(git describe --always --dirty)" ./cmd/netc-gpu-check
 	set -e; for net in models/*.net; do \
 		name=$$(basename $$net .net); source=build/gpu-source/$$name; \
-		$(GPU)/netc build $$net --quiet --device cuda $(CHECKED) -o $$source >/dev/null; \
-		(cd $$source && GOWORK=off CGO_ENABLED=0 go build -ldflags=-w -o ../../gpu/models/$$name ./cmd/*); \
+		build/netc build $$net --quiet --device cuda $(CHECKED) -o $$source >/dev/null; \
+		(cd $$source && GOWORK=off CGO_ENABLED=0 go build -ldflags="-s -w" -o ../../gpu/models/$$name ./cmd/*); \
 	done
 
 gpu-bench-folder:
-	CGO_ENABLED=0 go build -o $(GPU)/ ./bench
+	CGO_ENABLED=0 go build -o $(GPU)/ -ldflags "-s -w" ./bench
 	$(GPU)/bench --build-only --device cuda --precision $(PRECISION) --programs $(GPU)/programs-$(PRECISION) $(GPUBENCH)

@@ -177,7 +177,7 @@ func (c *compiled) compile(ctx context.Context, n *net, size batches) (*built, e
 		return nil, err
 	}
 	begin := time.Now()
-	if _, err := output(ctx, folder, "go", "build", "-o", executable, "./cmd/bench"); err != nil {
+	if _, err := output(ctx, folder, "go", "build", "-ldflags=-s -w", "-o", executable, "./cmd/bench"); err != nil {
 		return nil, err
 	}
 	b.GoSeconds = time.Since(begin).Seconds()
