@@ -20,9 +20,9 @@ import (
 	"netc/spec"
 )
 
-// operatorBound is how far an operator's float32 result may be from the float64
+// OperatorBound is how far an operator's float32 result may be from the float64
 // reference, relative to the largest result of the operator and at least 1.
-const operatorBound = 1e-6
+const OperatorBound = 1e-6
 
 // coreBounds are those of contractions on tensor cores, relative to the largest
 // result: the rounding of the operands, 2^-11 and 2^-8 relative, of terms of both
@@ -55,7 +55,7 @@ type Case struct {
 
 // Operators is the suite of every operator in float32.
 func Operators() (*Suite, error) {
-	return suite("operators", append(example.All(), Larger()...), func(*Case) float64 { return operatorBound }, 1)
+	return suite("operators", append(example.All(), Larger()...), func(*Case) float64 { return OperatorBound }, 1)
 }
 
 // TensorCores is the suite of contractions in tf32 or bf16.
@@ -140,7 +140,7 @@ func (s *Suite) Check(c *Case, got []float64) (worst float64, err error) {
 	switch {
 	case !(worst <= c.Bound):
 		return worst, fmt.Errorf("%s (%s)[%d] is %v, the reference gives %v", c.Node, c.Value.Name, at, got[at], c.Want[at])
-	case c.Rounded && worst <= operatorBound:
+	case c.Rounded && worst <= OperatorBound:
 		return worst, fmt.Errorf("%s (%s) is as exact as in float32", c.Node, c.Value.Name)
 	}
 	return worst, nil
