@@ -18,7 +18,7 @@ import (
 )
 
 // TestMain lets the test's own executable play a model's program: it writes the
-// log that a program writes, with losses that depend on the device as ROLE says.
+// log that a program writes, with losses that depend on the device as CHECK_ROLE says.
 func TestMain(m *testing.M) {
 	role := os.Getenv("CHECK_ROLE")
 	if role == "" {
@@ -81,6 +81,11 @@ func TestTraining(t *testing.T) {
 		if !strings.Contains(page, want) || (r.failures == 0) != (role == "right") || strings.Contains(page, "Everything agrees.") != (role == "right") {
 			t.Errorf("%s: the report lacks %q:\n%s", role, want, page)
 		}
+	}
+	r := &report{}
+	r.broken("operators", errors.New("cuModuleLoadDataEx failed"))
+	if page := r.markdown(); r.failures != 1 || !strings.Contains(page, "- operators FAILED: cuModuleLoadDataEx failed\n") {
+		t.Errorf("what cannot be checked:\n%s", page)
 	}
 	if err := (&report{}).training(context.Background(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "make gpu-folder") {
 		t.Errorf("without programs: %v", err)

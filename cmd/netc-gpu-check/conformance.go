@@ -41,25 +41,33 @@ func (r *report) conformance(ctx context.Context) error {
 		suites = append(suites, s)
 	}
 	for n, s := range suites {
-		d, err := openDevice(s)
-		if err != nil {
-			return err
+		if err := r.runSuite(s, n == 0); err != nil {
+			r.broken(s.Name, err)
 		}
-		result, peaks, err := d.check(n == 0)
-		if closeErr := d.executor.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
-			return err
-		}
-		if peaks != nil {
-			r.peaks = peaks
-		}
-		r.suite(result)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+	return nil
+}
+
+// runSuite runs one, and measures the device where that is asked for.
+func (r *report) runSuite(s *conformance.Suite, measure bool) error {
+	d, err := openDevice(s)
+	if err != nil {
+		return err
+	}
+	result, peaks, err := d.check(measure)
+	if closeErr := d.executor.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if peaks != nil {
+		r.peaks = peaks
+	}
+	r.suite(result)
 	return nil
 }
 

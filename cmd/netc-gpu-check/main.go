@@ -93,8 +93,8 @@ func main() {
 	}
 }
 
-// run checks everything and writes the report. An error is for what keeps it
-// from checking, such as a GPU that is not there.
+// run checks everything and writes the report. An error says that there is none,
+// as without a GPU; what cannot be checked otherwise is in the report.
 func (o *options) run(ctx context.Context) (right bool, err error) {
 	r, err := newReport()
 	if err != nil {
@@ -111,11 +111,11 @@ func (o *options) run(ctx context.Context) (right bool, err error) {
 		case "sanitizer":
 			err = r.sanitizer(ctx, o.models)
 		}
-		if err == nil {
-			err = ctx.Err()
+		if ctx.Err() != nil {
+			return false, ctx.Err()
 		}
 		if err != nil {
-			return false, err
+			r.broken(part, err)
 		}
 	}
 	r.took = time.Since(begin)

@@ -16,6 +16,7 @@ type report struct {
 	models           []*modelResult
 	sanitizers       []sanitizerResult
 	sanitizerMissing string
+	faults           []string // what could not be checked
 	failures         int
 	took             time.Duration
 }
@@ -39,6 +40,12 @@ func newReport() (*report, error) {
 		return nil, err
 	}
 	return &report{driver: fmt.Sprintf("CUDA %d.%d", version/1000, version%1000/10), compiler: fmt.Sprintf("%d.%d", major, minor)}, nil
+}
+
+// broken notes what could not be checked.
+func (r *report) broken(what string, err error) {
+	r.faults = append(r.faults, what+" "+verdictText(err.Error()))
+	r.failures++
 }
 
 func (r *report) suite(s *suiteResult) {
@@ -76,6 +83,9 @@ func (r *report) markdown() string {
 		verdict = fmt.Sprintf("**%d checks FAILED.**", r.failures)
 	}
 	fmt.Fprintf(&b, "# Check on a GPU\n\n%s\n\n", verdict)
+	for _, fault := range r.faults {
+		fmt.Fprintf(&b, "- %s\n", fault)
+	}
 	if r.peaks != nil {
 		fmt.Fprintf(&b, "- GPU: %s, %d multiprocessors; measured: %.1f TFLOP/s (%s), %.0f GB/s of copying\n", r.peaks.Device, r.peaks.Processors, r.peaks.Arithmetic/1e12, r.peaks.What, r.peaks.Memory/1e9)
 	}

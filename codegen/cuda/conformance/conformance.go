@@ -55,7 +55,7 @@ type Case struct {
 
 // Operators is the suite of every operator in float32.
 func Operators() (*Suite, error) {
-	return suite("operators", append(example.All(), Larger()...), func(*Case) float64 { return OperatorBound }, 1)
+	return suite("operators", append(example.All(), Larger()...), OperatorBound, 1)
 }
 
 // TensorCores is the suite of contractions in tf32 or bf16.
@@ -64,7 +64,7 @@ func TensorCores(precision string) (*Suite, error) {
 		_, ok := e.Op.(op.Contraction)
 		return !ok
 	})
-	s, err := suite(precision, list, func(*Case) float64 { return coreBounds[precision] }, 0)
+	s, err := suite(precision, list, coreBounds[precision], 0)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +76,9 @@ func TensorCores(precision string) (*Suite, error) {
 	return s, nil
 }
 
-// suite puts examples into one graph and evaluates it.
-func suite(name string, examples []example.Example, bound func(*Case) float64, leastScale float64) (*Suite, error) {
+// suite puts examples into one graph and evaluates it. Errors are relative to the
+// largest result, or to leastScale where that is more.
+func suite(name string, examples []example.Example, bound, leastScale float64) (*Suite, error) {
 	s := &Suite{Name: name, Feeds: map[*ir.Value][]float64{}, leastScale: leastScale}
 	g := ir.New(name, "test")
 	feeds := map[string]*eval.Tensor{}
@@ -114,7 +115,7 @@ func suite(name string, examples []example.Example, bound func(*Case) float64, l
 	}
 	for i := range s.Cases {
 		c := &s.Cases[i]
-		c.Want, c.Bound = want[c.Value.Name].Data, bound(c)
+		c.Want, c.Bound = want[c.Value.Name].Data, bound
 	}
 	s.Unit, err = UnitOf(g)
 	return s, err
