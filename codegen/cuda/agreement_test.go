@@ -112,6 +112,7 @@ func TestConformance(t *testing.T) {
 	}
 	for name, suite := range suites {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s, err := suite()
 			if err != nil {
 				t.Fatal(err)
