@@ -39,9 +39,10 @@ var arrows = map[string][]string{
 	"data":              {"runtime", "golang.org/x/image"},
 	"bench":             {}, // it measures what users run: the command line and emitted programs
 
-	"codegen/cuda/emulate": {"codegen/cuda"},
-	"runtime/cuda":         {"runtime"},
-	"runtime/cuda/dl":      {"runtime/cuda", "github.com/ebitengine/purego"},
+	"codegen/cuda/emulate":     {"codegen/cuda"},
+	"codegen/cuda/conformance": {"codegen/cuda", "compiler", "ir", "spec"},
+	"runtime/cuda":             {"runtime"},
+	"runtime/cuda/dl":          {"runtime/cuda", "github.com/ebitengine/purego"},
 	// For tests of any implementation of the driver's interface, one in another module too.
 	"runtime/cuda/cudatest": {"runtime/cuda", "github.com/ebitengine/purego"},
 }

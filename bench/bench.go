@@ -23,7 +23,10 @@ type bench struct {
 // newBench builds netc and finds the peers.
 func newBench(ctx context.Context, o *options, folder string) (*bench, error) {
 	b := &bench{options: o, begin: time.Now()}
-	b.report = &report{Machine: thisMachine(ctx), Date: b.begin.UTC().Format(time.DateOnly), Threads: o.threads, Seconds: o.seconds, Load: loadNow()}
+	b.report = &report{Machine: thisMachine(), Date: b.begin.UTC().Format(time.DateOnly), Device: o.device, Precision: o.precision, Threads: o.threads, Seconds: o.seconds, Load: loadNow()}
+	if o.device != cpu {
+		b.report.GPU = thisGPU(ctx)
+	}
 	b.report.Rounds = fmt.Sprintf("%d rounds (large networks %d)", smallRounds, largeRounds)
 	if o.rounds > 0 {
 		b.report.Rounds = fmt.Sprintf("%d rounds", o.rounds)
@@ -31,12 +34,15 @@ func newBench(ctx context.Context, o *options, folder string) (*bench, error) {
 	if load, err := strconv.ParseFloat(b.report.Load, 64); err == nil && load > 0.5 {
 		b.say("note: other processes are computing here (load average %s), which disturbs the sides unequally", b.report.Load)
 	}
-	b.say("building netc")
 	var err error
-	if b.netc, err = newCompiled(ctx, folder, o.threads, o.isa); err != nil {
+	if b.netc, err = b.newCompiled(ctx, folder); err != nil {
 		return nil, err
 	}
-	if b.python, err = newPython(o.python, folder, o.cache, o.threads); err != nil {
+	b.report.Machine.Commit = b.netc.commit
+	if o.buildOnly {
+		return b, ctx.Err()
+	}
+	if b.python, err = newPython(o, folder); err != nil {
 		return nil, err
 	}
 	for _, p := range o.peers {
@@ -64,7 +70,7 @@ func (b *bench) miss(format string, args ...any) {
 // net measures one network in all modes. Only an interrupt is an error; what
 // fails otherwise is noted.
 func (b *bench) net(ctx context.Context, n *net) error {
-	if !exists(n) {
+	if !b.netc.prebuilt && !exists(n) {
 		b.miss("%s: there is no %s", n.title, n.file())
 		return nil
 	}
@@ -85,6 +91,17 @@ func (b *bench) net(ctx context.Context, n *net) error {
 	return ctx.Err()
 }
 
+// build builds the programs of a network for all modes, for a later run.
+func (b *bench) build(ctx context.Context, n *net) error {
+	for _, m := range b.options.modes {
+		b.say("%s, %s: compiling", n.title, m)
+		if _, err := b.netc.build(ctx, n, m); err != nil {
+			return fmt.Errorf("%s, %s: %w", n.title, m, err)
+		}
+	}
+	return nil
+}
+
 // startPeers starts a process for each variant of each peer, all at once, as none
 // measures yet. They stay for all modes of the network.
 func (b *bench) startPeers(ctx context.Context, n *net) []*side {
@@ -97,11 +114,7 @@ func (b *bench) startPeers(ctx context.Context, n *net) []*side {
 	var starts []*start
 	infers := slices.ContainsFunc(b.options.modes, func(m mode) bool { return !m.train })
 	for _, p := range b.peers {
-		variants := p.variants
-		if chosen := b.options.variants; len(chosen) > 0 && len(p.variants) > 1 {
-			variants = chosen
-		}
-		for _, v := range variants {
+		for _, v := range p.variantsOn(b.options.device, b.options.variants) {
 			if appliesTo(v, n) && (infers || !p.infers) {
 				starts = append(starts, &start{peer: p, variant: v})
 			}
@@ -133,15 +146,14 @@ func (b *bench) meet(p presence) {
 
 // mode measures one network in one mode.
 func (b *bench) mode(ctx context.Context, n *net, m mode, others []*side) error {
-	b.say("%s, %s: compiling", n.title, m)
+	if !b.netc.prebuilt {
+		b.say("%s, %s: compiling", n.title, m)
+	}
 	program, err := b.netc.build(ctx, n, m)
 	if err != nil {
 		return err
 	}
-	facts, err := b.netc.facts(ctx, n, m)
-	if err != nil {
-		return err
-	}
+	facts := program.Facts[m.phase()]
 	own, err := b.netc.start(ctx, program)
 	if err != nil {
 		return err
@@ -173,7 +185,7 @@ func (b *bench) mode(ctx context.Context, n *net, m mode, others []*side) error 
 		return err
 	}
 	c := caseResult{Net: n.name, Mode: m.String(), Batch: m.batchOf(n), Sides: results, Steal: processorTimeNow().stealSince(before),
-		CompileSeconds: program.compileSeconds, GoSeconds: program.goSeconds}
+		CompileSeconds: program.CompileSeconds, GoSeconds: program.GoSeconds}
 	for _, r := range results[1:] {
 		if note := disagreement(r, facts); note != "" && !slices.Contains(c.Notes, note) {
 			c.Notes = append(c.Notes, note)

@@ -91,18 +91,42 @@ func TestParseOptions(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 	for args, want := range map[string]string{
-		"--nets vgg":          `no net "vgg"`,
-		"--modes infer":       `"infer" is not`,
-		"--modes infer0":      `"infer0" is not`,
-		"--peers caffe":       `no peer "caffe"`,
-		"--threads 0":         "at least 1",
-		"--rounds -1":         "at least 1",
-		"--seconds 0":         "positive",
-		"lenet":               "unexpected",
-		"--convolutions lent": `no net "lent"`,
+		"--nets vgg":                        `no net "vgg"`,
+		"--modes infer":                     `"infer" is not`,
+		"--modes infer0":                    `"infer0" is not`,
+		"--peers caffe":                     `no peer "caffe"`,
+		"--threads 0":                       "at least 1",
+		"--rounds -1":                       "at least 1",
+		"--seconds 0":                       "positive",
+		"lenet":                             "unexpected",
+		"--variants compiled":               `no variant "compiled" on cpu, only eager, channels_last, compile, compile_plain, default`,
+		"--variants graphs":                 `no variant "graphs" on cpu`,
+		"--device tpu":                      "cpu and cuda",
+		"--precision tf32":                  "the processor computes in float32",
+		"--device cuda --precision fp16":    "float32, tf32, bf16",
+		"--device cuda --isa avx2":          "leave it out",
+		"--device cuda --peers onnxruntime": "ONNX Runtime",
+		"--build-only":                      "--programs",
+		"--convolutions lent":               `no net "lent"`,
 	} {
 		if _, err := parseOptions(strings.Fields(args)); err == nil || err == flag.ErrHelp || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
+
+// TestVariants: a peer is given those of the named variants that it has.
+func TestVariants(t *testing.T) {
+	for _, c := range []struct{ device, named, pytorch, onnx string }{
+		{cpu, "", "eager,channels_last,compile", "default"},
+		{cpu, "default", "", "default"},
+		{cpu, "compile_plain,default,eager", "compile_plain,eager", "default"},
+		{cuda, "graphs", "graphs", ""},
+	} {
+		for i, want := range []string{c.pytorch, c.onnx} {
+			if got := strings.Join(peers[i].variantsOn(c.device, splitList(c.named)), ","); got != want {
+				t.Errorf("of %q on %s, %s measures %q, want %q", c.named, c.device, peers[i].name, got, want)
+			}
 		}
 	}
 }
@@ -119,8 +143,16 @@ func TestNetsExist(t *testing.T) {
 		}
 	}
 	for _, p := range peers {
-		if _, err := scripts.ReadFile("peers/" + p.script); err != nil {
+		script, err := scripts.ReadFile("peers/" + p.script)
+		if err != nil {
 			t.Errorf("%s: %v", p.name, err)
+		}
+		for _, v := range p.variants {
+			for _, name := range append(v.usual, v.more...) {
+				if !strings.Contains(string(script), `"`+name+`"`) {
+					t.Errorf("%s knows no variant %s", p.script, name)
+				}
+			}
 		}
 	}
 }
@@ -154,7 +186,7 @@ func TestParseSystem(t *testing.T) {
 
 func TestParseSummary(t *testing.T) {
 	f, err := parseSummary([]byte(`{"name":"X","parameters":7,"flops_forward":10,"layers":[{"name":"a.conv","type":"Convolution","flops":8},{"name":"fc","type":"InnerProduct","flops":2}]}`))
-	if err != nil || f.parameters != 7 || f.multiplyAdds != 5 || f.layers["a.conv"] != (layerFacts{"Convolution", 4}) {
+	if err != nil || f.Parameters != 7 || f.MultiplyAdds != 5 || f.layers["a.conv"] != (layerFacts{"Convolution", 4}) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	if _, err := parseSummary([]byte("no")); err == nil {
@@ -219,7 +251,7 @@ func TestSumConvolutions(t *testing.T) {
 // TestMarkdown checks the report's tables: which ratio, goal and best variant
 // they show, and that rows and heads have the same columns.
 func TestMarkdown(t *testing.T) {
-	r := &report{Threads: 2, ISA: "avx2", Missing: []string{"GoogLeNet: there is no models/googlenet.net"}, Cases: []caseResult{
+	r := &report{Device: cpu, Threads: 2, ISA: "avx2", Missing: []string{"GoogLeNet: there is no models/googlenet.net"}, Cases: []caseResult{
 		{Net: "lenet", Mode: "train", Batch: 64, CompileSeconds: 0.1, GoSeconds: 2, Notes: []string{"not the same"}, Sides: []sideResult{
 			{Peer: "netc", Variant: "avx2", Seconds: []float64{0.01, 0.01, 0.02}, PeakBytes: 10 << 20, ArenaBytes: 8 << 20},
 			{Peer: "PyTorch", Variant: "eager", Seconds: []float64{0.05, 0.05}, PeakBytes: 300 << 20},
@@ -241,6 +273,12 @@ func TestMarkdown(t *testing.T) {
 		"| LeNet | 64    | 8 MiB      | 10 MiB       | eager 300 MiB, compile 400 MiB | 30.00 |", "≥ 65.0 % met", "## Not measured\n\n- GoogLeNet",
 	} {
 		if !strings.Contains(page, want) {
+			t.Errorf("the report lacks %q:\n%s", want, page)
+		}
+	}
+	r.Device, r.Precision, r.GPU = cuda, "tf32", "Some GPU"
+	for _, want := range []string{"# Benchmarks on a GPU", "- GPU: Some GPU", "**2.10** (1.50–2.50) | ≥ 3.0 **missed**", "--device cuda --precision tf32`", "netc on the GPU"} {
+		if page := r.markdown(); !strings.Contains(page, want) {
 			t.Errorf("the report lacks %q:\n%s", want, page)
 		}
 	}

@@ -37,8 +37,9 @@ type answer struct {
 	ArenaBytes   int64   `json:"arena_bytes"`
 	FirstSeconds float64 `json:"first_seconds"` // of opening, with the first step
 
-	Seconds float64 `json:"seconds"`
-	Error   string  `json:"error"`
+	Seconds   float64 `json:"seconds"`
+	PeakBytes int64   `json:"peak_bytes"` // of the device's memory so far, where the device has its own
+	Error     string  `json:"error"`
 }
 
 // child is a process that computes steps of one network on request and times

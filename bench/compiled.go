@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -20,37 +21,74 @@ import (
 var driverText string
 
 // compiled is netc's side: it builds each network's program, with a driver that
-// computes steps on request.
+// computes steps on request, or finds it as a run with --build-only left it.
 type compiled struct {
-	netc    string // the executable
-	folder  string // for the programs
-	threads int
-	isa     string // of its kernels, "" for the best here
-	built   map[batches]map[*net]*built
+	netc      string // the executable; "" where everything is prebuilt
+	folder    string // for what is compiled
+	programs  string // for executables, and what is to be known of them
+	prebuilt  bool
+	commit    string
+	threads   int
+	isa       string // of its kernels, "" for the best here
+	device    string
+	precision string
+	built     map[batches]map[*net]*built
 }
 
 // batches are the batch sizes of a program's two phases.
 type batches struct{ train, test int }
 
-// newCompiled builds netc itself.
-func newCompiled(ctx context.Context, folder string, threads int, isa string) (*compiled, error) {
-	c := &compiled{netc: filepath.Join(folder, "netc.exe"), folder: folder, threads: threads, isa: isa, built: map[batches]map[*net]*built{}}
+// prebuiltFile says, in a folder of programs, what they were built from.
+const prebuiltFile = "bench.json"
+
+// origin is its content.
+type origin struct {
+	Commit    string `json:"commit"`
+	Device    string `json:"device"`
+	Precision string `json:"precision"`
+}
+
+// newCompiled builds netc itself, or opens the folder of what was built before.
+func (b *bench) newCompiled(ctx context.Context, folder string) (*compiled, error) {
+	o := b.options
+	c := &compiled{folder: folder, programs: cmp.Or(o.programs, folder), threads: o.threads, isa: o.isa, device: o.device, precision: o.precision, built: map[batches]map[*net]*built{}}
+	about := filepath.Join(c.programs, prebuiltFile)
+	if c.prebuilt = o.programs != "" && !o.buildOnly; c.prebuilt {
+		var from origin
+		if err := readJSON(about, &from); err != nil {
+			return nil, fmt.Errorf("%w: make the folder with --build-only", err)
+		}
+		if from.Device != o.device || from.Precision != o.precision {
+			return nil, fmt.Errorf("%s holds programs for %s in %s, not for %s in %s", c.programs, from.Device, from.Precision, o.device, o.precision)
+		}
+		c.commit = from.Commit
+		return c, nil
+	}
+	b.say("building netc")
+	c.commit = thisCommit(ctx)
+	c.netc = filepath.Join(folder, "netc.exe")
 	if _, err := output(ctx, "", "go", "build", "-o", c.netc, "./cmd/netc"); err != nil {
 		return nil, err
 	}
-	return c, nil
+	if err := os.MkdirAll(c.programs, 0o777); err != nil {
+		return nil, err
+	}
+	return c, writeJSON(about, origin{c.commit, o.device, o.precision})
 }
 
 // built is a program for one training batch and one test batch.
 type built struct {
-	executable                string
-	compileSeconds, goSeconds float64 // as in caseResult
+	executable string
+
+	CompileSeconds float64             `json:"compile_seconds"` // as in caseResult
+	GoSeconds      float64             `json:"go_seconds"`
+	Facts          map[string]netFacts `json:"facts"` // by phase
 }
 
 // netFacts is what netc says of a network; the peers' versions must agree.
 type netFacts struct {
-	parameters   int
-	multiplyAdds int // of a forward pass
+	Parameters   int `json:"parameters"`
+	MultiplyAdds int `json:"multiply_adds"` // of a forward pass
 	layers       map[string]layerFacts
 }
 
@@ -96,11 +134,17 @@ func (c *compiled) build(ctx context.Context, n *net, m mode) (*built, error) {
 }
 
 func (c *compiled) compile(ctx context.Context, n *net, size batches) (*built, error) {
-	folder := filepath.Join(c.folder, fmt.Sprintf("%s-%d-%d", n.name, size.train, size.test))
-	b := &built{executable: filepath.Join(folder, "bench.exe")}
+	name := fmt.Sprintf("%s-%d-%d", n.name, size.train, size.test)
+	b := &built{executable: filepath.Join(c.programs, name+".exe"), Facts: map[string]netFacts{}}
+	about := filepath.Join(c.programs, name+".json")
+	if c.prebuilt {
+		return b, readJSON(about, b)
+	}
+	folder := filepath.Join(c.folder, name)
+	args := append([]string{"build", n.file(), "--json", "--quiet", "-o", folder, "--device", c.device, "--set", "device.precision=" + c.precision}, size.flags()...)
 	var times []float64
 	for {
-		text, err := output(ctx, "", c.netc, append([]string{"build", n.file(), "--json", "--quiet", "-o", folder}, size.flags()...)...)
+		text, err := output(ctx, "", c.netc, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +159,7 @@ func (c *compiled) compile(ctx context.Context, n *net, size batches) (*built, e
 			break
 		}
 	}
-	b.compileSeconds = spreadOf(times).Median
+	b.CompileSeconds = spreadOf(times).Median
 
 	module, err := moduleName(filepath.Join(folder, "go.mod"))
 	if err != nil {
@@ -128,26 +172,52 @@ func (c *compiled) compile(ctx context.Context, n *net, size batches) (*built, e
 	if err := os.WriteFile(driver, []byte(strings.ReplaceAll(driverText, "MODULE", module)), 0o666); err != nil {
 		return nil, err
 	}
-	begin := time.Now()
-	if _, err := output(ctx, folder, "go", "build", "-o", b.executable, "./cmd/bench"); err != nil {
+	executable, err := filepath.Abs(b.executable)
+	if err != nil {
 		return nil, err
 	}
-	b.goSeconds = time.Since(begin).Seconds()
-	return b, nil
+	begin := time.Now()
+	if _, err := output(ctx, folder, "go", "build", "-ldflags=-s -w", "-o", executable, "./cmd/bench"); err != nil {
+		return nil, err
+	}
+	b.GoSeconds = time.Since(begin).Seconds()
+	for _, phase := range []string{"train", "test"} {
+		if b.Facts[phase], err = c.facts(ctx, n, size, phase); err != nil {
+			return nil, err
+		}
+	}
+	return b, writeJSON(about, b)
 }
 
-// facts asks netc about a network in a mode.
-func (c *compiled) facts(ctx context.Context, n *net, m mode) (netFacts, error) {
-	phase := "test"
-	if m.train {
-		phase = "train"
-	}
-	flags := append(batchesFor(n, m).flags(), "--phase", phase)
+// facts asks netc about a phase of a network.
+func (c *compiled) facts(ctx context.Context, n *net, size batches, phase string) (netFacts, error) {
+	flags := append(size.flags(), "--phase", phase)
 	text, err := output(ctx, "", c.netc, append([]string{"summary", n.file(), "--json", "--quiet"}, flags...)...)
 	if err != nil {
 		return netFacts{}, err
 	}
 	return parseSummary(text)
+}
+
+// readJSON reads a file of JSON.
+func readJSON(path string, into any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// writeJSON writes one.
+func writeJSON(path string, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o666)
 }
 
 // parseSummary reads what netc summary --json prints.
@@ -164,7 +234,7 @@ func parseSummary(text []byte) (netFacts, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return netFacts{}, fmt.Errorf("netc summary: %w", err)
 	}
-	f := netFacts{parameters: s.Parameters, multiplyAdds: s.FlopsForward / 2, layers: map[string]layerFacts{}}
+	f := netFacts{Parameters: s.Parameters, MultiplyAdds: s.FlopsForward / 2, layers: map[string]layerFacts{}}
 	for _, l := range s.Layers {
 		f.layers[l.Name] = layerFacts{l.Type, l.Flops / 2}
 	}
@@ -173,7 +243,11 @@ func parseSummary(text []byte) (netFacts, error) {
 
 // start starts a built program.
 func (c *compiled) start(ctx context.Context, b *built) (*child, error) {
-	return startChild(ctx, nil, b.executable, fmt.Sprint(c.threads), c.isa)
+	executable, err := filepath.Abs(b.executable)
+	if err != nil {
+		return nil, err
+	}
+	return startChild(ctx, nil, executable, fmt.Sprint(c.threads), c.isa)
 }
 
 // moduleName reads the module line of a go.mod file.

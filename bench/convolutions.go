@@ -76,7 +76,7 @@ func (c *compiled) convolutions(ctx context.Context, n *net) (*convolutionResult
 	if err := json.Unmarshal(text, &step); err != nil {
 		return nil, fmt.Errorf("netc time: %w", err)
 	}
-	facts, err := c.facts(ctx, n, mode{train: true})
+	facts, err := c.facts(ctx, n, batchesFor(n, mode{train: true}), "train")
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 // Command bench times netc and the peers that this machine has, in turn, on the
-// same networks, batches and random data with the same number of threads, and
-// prints a table of ratios. It runs in the repository's root:
+// same networks, batches and random data with the same number of threads, or on
+// the same GPU, and prints a table of ratios. It runs in the repository's root, or
+// anywhere with programs that --build-only left:
 //
 //	go run ./bench --nets lenet,mlp --modes train,infer1
 //

@@ -23,7 +23,7 @@ type machine struct {
 	Virtual bool     `json:"virtual"`
 }
 
-func thisMachine(ctx context.Context) machine {
+func thisMachine() machine {
 	m := machine{Cores: runtime.NumCPU(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		m.readCPU(string(text))
@@ -34,10 +34,27 @@ func thisMachine(ctx context.Context) machine {
 	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.System += ", Linux " + strings.TrimSpace(string(text))
 	}
-	if text, err := output(ctx, "", "git", "describe", "--always", "--dirty"); err == nil {
-		m.Commit = strings.TrimSpace(string(text))
-	}
 	return m
+}
+
+// thisCommit is the source's version, "unknown" where git does not say.
+func thisCommit(ctx context.Context) string {
+	text, err := output(ctx, "", "git", "describe", "--always", "--dirty")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// thisGPU is the GPU that CUDA takes first, as nvidia-smi has it; "unknown" where
+// there is no nvidia-smi.
+func thisGPU(ctx context.Context) string {
+	text, err := output(ctx, "", "nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return first
 }
 
 // vectorFlags are the processor flags that say which kernels can run.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +21,10 @@ type options struct {
 	modes        []mode
 	peers        []*peer
 	variants     []string
+	device       string
+	precision    string // on a GPU
+	programs     string // folder of netc's programs, "" for one that goes with the run
+	buildOnly    bool
 	convolutions []*net
 	threads      int
 	rounds       int
@@ -31,6 +35,9 @@ type options struct {
 	cache        string
 	json, out    string
 }
+
+// precisions are those of a run file's device.precision, the usual one first.
+var precisions = []string{"float32", "tf32", "bf16"}
 
 const (
 	smallRounds = 7 // where --rounds says nothing
@@ -65,19 +72,20 @@ func main() {
 func parseOptions(args []string) (*options, error) {
 	var o options
 	var netList, modeList, peerList, variantList, convolutionList string
-	var names, keys []string
+	var names []string
 	for _, n := range nets {
 		names = append(names, n.name)
-	}
-	for _, p := range peers {
-		keys = append(keys, p.key)
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&netList, "nets", strings.Join(names, ","), "networks, separated by commas")
 	f.StringVar(&modeList, "modes", "train,infer1,infer32", "what to measure: train, and infer with a batch size")
-	f.StringVar(&peerList, "peers", strings.Join(keys, ","), "peers to measure where they are installed")
-	f.StringVar(&variantList, "variants", "", "variants of the peers to measure, such as eager,channels_last,compile,compile_plain (default each peer's own list)")
-	f.StringVar(&convolutionList, "convolutions", "resnet50", "networks whose convolution kernels to sum, from netc time; empty for none")
+	f.StringVar(&peerList, "peers", "", "peers to measure where they are installed, of pytorch and onnxruntime (default all that know the device)")
+	f.StringVar(&variantList, "variants", "", "variants of the peers to measure, such as eager,channels_last,compile,compile_plain, each with the peers that have it (default each peer's usual ones)")
+	f.StringVar(&o.device, "device", cpu, "device of every side: cpu or cuda")
+	f.StringVar(&o.precision, "precision", "float32", "precision of convolutions and products on a GPU, of every side: float32, tf32 or bf16")
+	f.StringVar(&o.programs, "programs", "", "folder of netc's programs as --build-only left them; the run then needs neither Go nor the source")
+	f.BoolVar(&o.buildOnly, "build-only", false, "build netc's programs into the folder of --programs, and measure nothing")
+	f.StringVar(&convolutionList, "convolutions", "resnet50", "networks whose convolution kernels on the processor to sum, from netc time; empty for none")
 	f.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of every side")
 	f.StringVar(&o.isa, "isa", "", "instruction set of netc's kernels: portable, avx2 or avx512 (default the best here)")
 	f.IntVar(&o.rounds, "rounds", 0, fmt.Sprintf("rounds in which every side computes once (default %d, for large networks %d)", smallRounds, largeRounds))
@@ -99,6 +107,16 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("--rounds %d: give at least 1", o.rounds)
 	case o.seconds <= 0:
 		return nil, fmt.Errorf("--seconds %v: give a positive time", o.seconds)
+	case o.device != cpu && o.device != cuda:
+		return nil, fmt.Errorf("--device %s: the devices are %s and %s", o.device, cpu, cuda)
+	case !slices.Contains(precisions, o.precision):
+		return nil, fmt.Errorf("--precision %s: the precisions are %s", o.precision, strings.Join(precisions, ", "))
+	case o.device == cpu && o.precision != precisions[0]:
+		return nil, fmt.Errorf("--precision %s: the processor computes in %s", o.precision, precisions[0])
+	case o.device != cpu && o.isa != "":
+		return nil, fmt.Errorf("--isa %s: leave it out with --device %s", o.isa, o.device)
+	case o.buildOnly && o.programs == "":
+		return nil, errors.New("--build-only: name the folder with --programs")
 	}
 	var err error
 	if o.nets, err = parseNets(netList); err != nil {
@@ -107,10 +125,16 @@ func parseOptions(args []string) (*options, error) {
 	if o.modes, err = parseModes(modeList); err != nil {
 		return nil, err
 	}
-	if o.peers, err = parsePeers(peerList); err != nil {
+	if o.peers, err = parsePeers(peerList, o.device); err != nil {
 		return nil, err
 	}
 	o.variants = splitList(variantList)
+	if err := checkVariants(o.variants, o.peers, o.device); err != nil {
+		return nil, err
+	}
+	if o.device != cpu || o.programs != "" { // netc time would compile, for the processor
+		return &o, nil
+	}
 	if o.convolutions, err = parseNets(convolutionList); err != nil {
 		return nil, fmt.Errorf("--convolutions: %w", err)
 	}
@@ -119,7 +143,8 @@ func parseOptions(args []string) (*options, error) {
 
 // run measures everything and writes the report.
 func (o *options) run(ctx context.Context) error {
-	if _, err := os.Stat("models"); err != nil {
+	prebuilt := o.programs != "" && !o.buildOnly
+	if _, err := os.Stat("models"); err != nil && !prebuilt {
 		return errors.New("there is no folder models here: run bench in the repository's root")
 	}
 	folder, err := os.MkdirTemp("", "netc-bench-")
@@ -130,6 +155,14 @@ func (o *options) run(ctx context.Context) error {
 	b, err := newBench(ctx, o, folder)
 	if err != nil {
 		return err
+	}
+	if o.buildOnly {
+		for _, n := range o.nets {
+			if err := b.build(ctx, n); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	begin, before := time.Now(), processorTimeNow()
 	for _, n := range o.nets {
@@ -144,7 +177,13 @@ func (o *options) run(ctx context.Context) error {
 		}
 	}
 	b.report.Took, b.report.Steal = time.Since(begin).Seconds(), processorTimeNow().stealSince(before)
-	return o.write(b.report)
+	if err := o.write(b.report); err != nil {
+		return err
+	}
+	if len(b.report.Cases)+len(b.report.Convolutions) == 0 {
+		return errors.New("nothing was measured")
+	}
+	return nil
 }
 
 func (o *options) write(r *report) error {
@@ -160,11 +199,7 @@ func (o *options) write(r *report) error {
 	if o.json == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.json, append(text, '\n'), 0o666)
+	return writeJSON(o.json, r)
 }
 
 // exists reports whether the repository has a network.

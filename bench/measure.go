@@ -26,7 +26,7 @@ type sideResult struct {
 	FirstSeconds float64 `json:"first_seconds"`           // of opening the network with its first step; peers compile here
 	Parameters   int     `json:"parameters,omitempty"`    // learnable numbers, as the side counts them
 	MultiplyAdds int     `json:"multiply_adds,omitempty"` // of convolutions and products in a forward pass
-	PeakBytes    int64   `json:"peak_bytes"`              // most memory resident during the rounds
+	PeakBytes    int64   `json:"peak_bytes"`              // most memory resident during the rounds, or on the device
 	ArenaBytes   int64   `json:"arena_bytes,omitempty"`
 }
 
@@ -121,11 +121,12 @@ func measure(ctx context.Context, sides []*side, open request, t timing) ([]side
 				r.Failed, r.Seconds = err.Error(), nil
 			default:
 				r.Seconds = append(r.Seconds, a.Seconds/float64(r.Steps))
+				r.PeakBytes = a.PeakBytes
 			}
 		}
 	}
 	for i, s := range sides {
-		if results[i].Failed == "" {
+		if results[i].Failed == "" && results[i].PeakBytes == 0 {
 			results[i].PeakBytes = s.child.peak()
 		}
 	}
@@ -173,10 +174,10 @@ func isBeaten(results []sideResult, i int) bool {
 // same parameters and multiply-adds. A peer that does not count gives 0.
 func disagreement(r sideResult, f netFacts) string {
 	switch {
-	case r.Parameters != 0 && r.Parameters != f.parameters:
-		return fmt.Sprintf("%s's network has %d parameters, netc's %d", r.Peer, r.Parameters, f.parameters)
-	case r.MultiplyAdds != 0 && r.MultiplyAdds != f.multiplyAdds:
-		return fmt.Sprintf("%s's network has %d multiply-adds forward, netc's %d", r.Peer, r.MultiplyAdds, f.multiplyAdds)
+	case r.Parameters != 0 && r.Parameters != f.Parameters:
+		return fmt.Sprintf("%s's network has %d parameters, netc's %d", r.Peer, r.Parameters, f.Parameters)
+	case r.MultiplyAdds != 0 && r.MultiplyAdds != f.MultiplyAdds:
+		return fmt.Sprintf("%s's network has %d multiply-adds forward, netc's %d", r.Peer, r.MultiplyAdds, f.MultiplyAdds)
 	}
 	return ""
 }

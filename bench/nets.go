@@ -16,17 +16,18 @@ type net struct {
 	large bool // a step takes seconds: fewer rounds
 	// goals are the ratios to PyTorch that netc aims at; 0 where there is none.
 	trainGoal, singleGoal float64
+	gpuGoal               float64 // of a training step on a GPU
 }
 
 // nets are all networks, in the order of the tables.
 var nets = []*net{
-	{name: "mlp", title: "MLP 784-625-625-10", batch: 128, trainGoal: 1.5, singleGoal: 1.5},
-	{name: "lenet", title: "LeNet", batch: 64, trainGoal: 2, singleGoal: 1.5},
-	{name: "cifar10_quick", title: "cifar10_quick", batch: 100, trainGoal: 1.5, singleGoal: 1.5},
-	{name: "resnet20", title: "CIFAR ResNet-20", batch: 128, trainGoal: 1.5, singleGoal: 1.5},
-	{name: "alexnet", title: "AlexNet", batch: 32, large: true, trainGoal: 1.1, singleGoal: 1},
-	{name: "googlenet", title: "GoogLeNet", batch: 32, large: true, trainGoal: 1.1, singleGoal: 1},
-	{name: "resnet50", title: "ResNet-50", batch: 16, large: true, trainGoal: 1.1, singleGoal: 1},
+	{name: "mlp", title: "MLP 784-625-625-10", batch: 128, trainGoal: 1.5, singleGoal: 1.5, gpuGoal: 3},
+	{name: "lenet", title: "LeNet", batch: 64, trainGoal: 2, singleGoal: 1.5, gpuGoal: 3},
+	{name: "cifar10_quick", title: "cifar10_quick", batch: 100, trainGoal: 1.5, singleGoal: 1.5, gpuGoal: 3},
+	{name: "resnet20", title: "CIFAR ResNet-20", batch: 128, trainGoal: 1.5, singleGoal: 1.5, gpuGoal: 1.5},
+	{name: "alexnet", title: "AlexNet", batch: 32, large: true, trainGoal: 1.1, singleGoal: 1, gpuGoal: 0.7},
+	{name: "googlenet", title: "GoogLeNet", batch: 32, large: true, trainGoal: 1.1, singleGoal: 1, gpuGoal: 0.7},
+	{name: "resnet50", title: "ResNet-50", batch: 16, large: true, trainGoal: 1.1, singleGoal: 1, gpuGoal: 0.7},
 }
 
 func (n *net) file() string { return filepath.Join("models", n.name+".net") }
@@ -70,6 +71,14 @@ func (m mode) String() string {
 	return "infer" + strconv.Itoa(m.batch)
 }
 
+// phase is the phase of the network that a mode computes.
+func (m mode) phase() string {
+	if m.train {
+		return "train"
+	}
+	return "test"
+}
+
 // batchOf is how many samples a step of the net has.
 func (m mode) batchOf(n *net) int {
 	if m.train {
@@ -78,9 +87,13 @@ func (m mode) batchOf(n *net) int {
 	return m.batch
 }
 
-// goal is the ratio to PyTorch aimed at; 0 where there is none.
-func (m mode) goal(n *net) float64 {
+// goal is the ratio to PyTorch aimed at on a device; 0 where there is none.
+func (m mode) goal(n *net, device string) float64 {
 	switch {
+	case device != cpu && m.train:
+		return n.gpuGoal
+	case device != cpu:
+		return 0
 	case m.train:
 		return n.trainGoal
 	case m.batch == 1:

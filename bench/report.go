@@ -11,6 +11,9 @@ import (
 type report struct {
 	Machine      machine              `json:"machine"`
 	Date         string               `json:"date"`
+	Device       string               `json:"device"`
+	Precision    string               `json:"precision"`
+	GPU          string               `json:"gpu,omitempty"` // where the device is one
 	Threads      int                  `json:"threads"`
 	Rounds       string               `json:"rounds"`
 	Seconds      float64              `json:"seconds_per_round"`
@@ -34,7 +37,11 @@ type presence struct {
 // markdown is the report as a page.
 func (r *report) markdown() string {
 	var b strings.Builder
-	b.WriteString("# Benchmarks\n\nnetc and its peers, in turn in one run, on the same networks, batches and random data with the same number of threads. A ratio is the peer's time divided by netc's: above 1, netc is faster. [bench/README.md](bench/README.md) says what is timed and what is not equal.\n\n")
+	title, readme, with := "Benchmarks", "bench/README.md", "with the same number of threads"
+	if r.onGPU() {
+		title, readme, with = "Benchmarks on a GPU", "../../bench/README.md", fmt.Sprintf("on the same GPU in %s", r.Precision)
+	}
+	fmt.Fprintf(&b, "# %s\n\nnetc and its peers, in turn in one run, on the same networks, batches and random data %s. A ratio is the peer's time divided by netc's: above 1, netc is faster. [bench/README.md](%s) says what is timed and what is not equal.\n\n", title, with, readme)
 	r.setting(&b)
 	for _, m := range r.modes() {
 		r.ratios(&b, m)
@@ -55,7 +62,22 @@ func (r *report) markdown() string {
 	return strings.TrimSpace(b.String()) + "\n"
 }
 
+// onGPU reports whether the sides computed on a GPU.
+func (r *report) onGPU() bool { return r.Device == cuda }
+
+// command is the command line that measures one network in a mode.
+func (r *report) command(net, mode string) string {
+	text := fmt.Sprintf("go run ./bench --nets %s --modes %s --threads %d", net, mode, r.Threads)
+	if r.onGPU() {
+		text += fmt.Sprintf(" --device %s --precision %s", r.Device, r.Precision)
+	}
+	return text
+}
+
 func (r *report) setting(b *strings.Builder) {
+	if r.onGPU() {
+		fmt.Fprintf(b, "- GPU: %s\n", r.GPU)
+	}
 	fmt.Fprintf(b, "- Machine: %s\n- netc: commit %s, %s kernels\n", r.Machine, r.Machine.Commit, r.ISA)
 	for _, p := range r.Peers {
 		fmt.Fprintf(b, "- %s %s (%s)\n", p.Name, p.Version, p.Details)
@@ -118,11 +140,11 @@ func (r *report) ratios(b *strings.Builder, m mode) {
 			}
 			ratio := ratioOf(best.Seconds, netc.Seconds)
 			row = append(row, milliseconds(spreadOf(best.Seconds)), best.Variant, fmt.Sprintf("**%.2f** (%.2f–%.2f)", ratio.Median, ratio.Min, ratio.Max))
-			if g := m.goal(n); g > 0 && name == peers[0].name {
+			if g := m.goal(n, r.Device); g > 0 && name == peers[0].name {
 				goal = fmt.Sprintf("≥ %.1f %s", g, met(ratio.Median >= g))
 			}
 		}
-		row = append(row, goal, fmt.Sprintf("`go run ./bench --nets %s --modes %s --threads %d`", c.Net, c.Mode, r.Threads))
+		row = append(row, goal, "`"+r.command(c.Net, c.Mode)+"`")
 		rows = append(rows, row)
 	}
 	if len(rows) == 0 {
@@ -246,9 +268,13 @@ func (r *report) memory(b *strings.Builder) {
 	if len(rows) == 0 {
 		return
 	}
-	b.WriteString("## Memory of a training step\n\nMost resident memory of the whole process while it computed the rounds (VmHWM); a process of PyTorch holds some hundred MB before it has a network. The ratio is that of PyTorch's most frugal variant to netc.\n\n")
-	table(b, []string{"net", "batch", "netc arena", "netc process", "PyTorch process", "ratio"}, rows)
-	fmt.Fprintf(b, "Command: `go run ./bench --nets NET --modes train --threads %d`\n\n", r.Threads)
+	what, of := "Most resident memory of the whole process while it computed the rounds (VmHWM); a process of PyTorch holds some hundred MB before it has a network.", "process"
+	if r.onGPU() {
+		what, of = "Memory on the GPU: netc's arena, beside which lie a batch or two and parts of sums, and the most that PyTorch's allocator had reserved.", "on the GPU"
+	}
+	fmt.Fprintf(b, "## Memory of a training step\n\n%s The ratio is that of PyTorch's most frugal variant to netc.\n\n", what)
+	table(b, []string{"net", "batch", "netc arena", "netc " + of, "PyTorch " + of, "ratio"}, rows)
+	fmt.Fprintf(b, "Command: `%s`\n\n", r.command("NET", "train"))
 }
 
 // table prints the convolutions of one network.

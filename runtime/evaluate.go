@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"io"
 )
 
 // evaluator measures the test phase on a data set's test split. It lives as
@@ -29,7 +28,7 @@ type metric struct {
 // newEvaluator prepares a test of the first config.Test.Iterations batches of
 // the test split, in order, or of all of it; asking for more batches than it
 // has is the same as asking for all.
-func newEvaluator(program *Program, set *Dataset, executor Executor, pool *Pool, notices io.Writer) (*evaluator, error) {
+func newEvaluator(program *Program, set *Dataset, executor Executor, pool *Pool, progress *Progress) (*evaluator, error) {
 	phase := &program.Test
 	if len(phase.Schedule) == 0 {
 		return nil, fmt.Errorf("network %s has no test phase", program.Name)
@@ -54,13 +53,15 @@ func newEvaluator(program *Program, set *Dataset, executor Executor, pool *Pool,
 	e.n = set.Test.N
 	if asked > 0 {
 		if asked*phase.Batch > set.Test.N {
-			fmt.Fprintf(notices, "note: test.iterations = %d batches of %d are more than the %d test samples: each is measured once\n", asked, phase.Batch, set.Test.N)
+			fmt.Fprintf(progress, "note: test.iterations = %d batches of %d are more than the %d test samples: each is measured once\n", asked, phase.Batch, set.Test.N)
 		}
 		e.n = min(e.n, asked*phase.Batch)
 	}
 	var err error
-	e.loader, err = newLoader(phase, set.Test, program.Config.Data, false, 0)
-	return e, err
+	if e.loader, err = newLoader(phase, set.Test, program.Config.Data, false, 0); err != nil {
+		return nil, err
+	}
+	return e, e.loader.keep(phase, executor, progress)
 }
 
 func (e *evaluator) reports(name string) bool {

@@ -35,6 +35,17 @@ type Accelerator struct {
 	Open func(program *Program) (Executor, error)
 }
 
+// Keeper is an Executor that can keep a data set in its own memory, so that a
+// batch is made there and not sent.
+type Keeper interface {
+	Executor
+	// Keep copies images to the device and makes a phase's batches of them from
+	// then on. Of the phase's input of that number, Feed then gives an int32 array
+	// [batch, CutNumbers] of what is a Cut for each sample. Where the device has
+	// no room, Keep says so and changes nothing.
+	Keep(phase *Phase, input int, images *Images) (why string, err error)
+}
+
 // Profiler is an Executor that can say where its time goes. It measures on the
 // device: what the host does meanwhile is left out.
 type Profiler interface {

@@ -163,6 +163,9 @@ func (t *trainer) prepare() error {
 		if t.loader, err = newLoader(phase, t.Data.Train, t.program.Config.Data, true, t.Seed); err != nil {
 			return err
 		}
+		if err := t.loader.keep(phase, t.Executor, t.Progress); err != nil {
+			return err
+		}
 		t.sampler = newSampler(t.Data.Train.N, phase.Batch, t.program.Config.Data.Shuffle, t.Seed)
 		t.chosen = make([]int32, phase.Batch)
 	}

@@ -292,7 +292,7 @@ func TestMetricsCoverExactlyTheTestSet(t *testing.T) {
 		set := tinyDataset()
 		pool := NewPool(2)
 		var notices strings.Builder
-		e, err := newEvaluator(&network.Program, set, NewExecutor(&network.Program, pool), pool, &notices)
+		e, err := newEvaluator(&network.Program, set, NewExecutor(&network.Program, pool), pool, NewProgress(&notices, true))
 		if err != nil {
 			t.Fatal(err)
 		}

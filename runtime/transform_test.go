@@ -109,3 +109,59 @@ func TestInputsThatFit(t *testing.T) {
 		}
 	}
 }
+
+// TestCuts: what a loader tells a device to cut out is what it would load.
+func TestCuts(t *testing.T) {
+	const batch = 50
+	split, _ := twoChannels()
+	phase := &Phase{Batch: batch, Inputs: []Tensor{
+		{Name: "data", Shape: []int{batch, 2, 2, 2}, F32: make([]float32, batch*2*2*2)},
+		{Name: "label", Shape: []int{batch}, I32: make([]int32, batch)},
+	}}
+	l, err := newLoader(phase, split, DataConfig{CropSize: 2, Mirror: true, Scale: 0.3, MeanValue: []float64{7}}, true, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := NewPool(1)
+	defer pool.Close()
+	chosen := make([]int32, batch)
+	l.load(pool, phase.Inputs, chosen, 3)
+	keeper := &keeperOf{Executor: NewExecutor(&Program{}, pool)}
+	if err := l.keep(phase, keeper, nil); err != nil || keeper.input != 0 || keeper.images != &l.Images {
+		t.Fatalf("kept input %d, %v", keeper.input, err)
+	}
+	cuts := make([]int32, CutNumbers*batch)
+	labels := make([]int32, batch)
+	l.load(pool, []Tensor{{I32: cuts}, {I32: labels}}, chosen, 3)
+	if !slices.Equal(labels, phase.Inputs[1].I32) {
+		t.Errorf("labels %v", labels)
+	}
+	for i, got := range phase.Inputs[0].F32 {
+		x, y, c, n := i%2, i/2%2, i/4%2, i/8
+		cut := cuts[CutNumbers*n:]
+		if cut[3] != 0 {
+			x = 1 - x
+		}
+		pixel := split.Bytes[((int(cut[0])*2+c)*3+int(cut[1])+y)*3+int(cut[2])+x]
+		if want := l.Lookup[c][pixel]; got != want {
+			t.Fatalf("element %d is %v, and by its cut %v", i, got, want)
+		}
+	}
+	l.kept, keeper.why = false, "no room"
+	if err := l.keep(phase, keeper, nil); err != nil || l.kept {
+		t.Errorf("kept without room: %v", err)
+	}
+}
+
+// keeperOf notes what it is to keep.
+type keeperOf struct {
+	Executor
+	why    string
+	input  int
+	images *Images
+}
+
+func (k *keeperOf) Keep(_ *Phase, input int, images *Images) (string, error) {
+	k.input, k.images = input, images
+	return k.why, nil
+}

@@ -204,7 +204,7 @@ class Net:
                 delattr(model, head)
         return model.train(training)
 
-    def optimizer(self, model, rate):
+    def optimizer(self, model, rate, capturable=False):
         groups = {}
         for name, parameter in model.named_parameters():
             bias = name.endswith(".bias")
@@ -215,7 +215,7 @@ class Net:
             for key, list_ in groups.items()
         ]
         if self.adam:
-            return torch.optim.Adam(groups, lr=rate, fused=True)
+            return torch.optim.Adam(groups, lr=rate, fused=True, capturable=capturable)
         return torch.optim.SGD(groups, lr=rate, momentum=self.momentum, fused=True)
 
 

@@ -44,7 +44,7 @@ def open_case(net, threads, mode, batch):
 
 
 def main():
-    a = serve.arguments(["default"])
+    a = serve.arguments({"cpu": ["default"]})
     torch.set_num_threads(a.threads)
     hello = {"name": "ONNX Runtime", "version": onnxruntime.__version__, "details": f"{a.threads} threads"}
     serve.serve(hello, lambda mode, batch, rate: open_case(NETS[a.net], a.threads, mode, batch))

@@ -103,3 +103,23 @@ func TestUnwritableFolder(t *testing.T) {
 		t.Errorf("exit code %d, %s", o.code, o.stderr)
 	}
 }
+
+// TestBuildCUDA: a program for a GPU has its kernels, those in plain Go, and none
+// of the processor's vector kernels.
+func TestBuildCUDA(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, "tiny.net", tinyNet)
+	write(t, folder, "tiny.toml", tinyRun)
+	done(t, folder, "build", "tiny.net", "--device", "cuda", "-o", "gpu")
+	files := contents(t, filepath.Join(folder, "gpu"))
+	for _, name := range []string{"/tiny.cu", "/cuda.go", "/train.go"} {
+		if files[name] == "" {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	for name := range files {
+		if !strings.HasPrefix(name, "/runtime/") && strings.Contains(name, "avx") {
+			t.Errorf("there is %s", name)
+		}
+	}
+}

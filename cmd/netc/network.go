@@ -21,7 +21,7 @@ type networkFlags struct {
 	Config string   `placeholder:"FILE" help:"Run file (default NAME.toml beside NAME.net, where there is one)."`
 	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"Change a key of the run file, as in solver.lr=0.05; repeatable."`
 	Batch  *int     `placeholder:"N" help:"Samples a batch, instead of the run file's."`
-	Device string   `enum:"cpu,cuda" default:"cpu" help:"Device to compile for: cpu or cuda (default cpu)."`
+	Device string   `enum:"cpu,cuda" default:"cpu" help:"Device to compile for: cpu, or cuda, whose program has kernels in plain Go besides (default cpu)."`
 	Level  int      `short:"O" name:"optimize" enum:"0,1" default:"1" help:"0 runs the required passes only (default 1)."`
 }
 
@@ -98,6 +98,9 @@ func runFileOf(net string) string {
 // the error, those of the syntax together with those of what could be read.
 func (f *networkFlags) compile(c *console, s *source, o compiler.Options) (*compiler.Unit, error) {
 	o.Unoptimized = f.Level == 0
+	if f.Device != deviceCPU { // the processor is there to compare with
+		o.Vector = false
+	}
 	unit, messages, err := check(s, o)
 	if err != nil {
 		return nil, err

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"netc/codegen/cuda"
+	"netc/codegen/cuda/conformance"
 	"netc/compiler"
-	"netc/ir"
-	"netc/ir/example"
+	"netc/models"
 )
 
 // checker compiles a CUDA file with NVRTC, opened at run time, for one
@@ -107,6 +107,7 @@ func all() bool { return os.Getenv("NETC_NVRTC_ALL") != "" }
 
 // check compiles a source for the older architecture, or for both with all unless
 // it is a large model's: no errors, no warnings, and hardly any registers spilled.
+// Each is a test that runs beside the others.
 func (n nvrtc) check(t *testing.T, name, source string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name+".cu")
@@ -118,16 +119,19 @@ func (n nvrtc) check(t *testing.T, name, source string) {
 		architectures = architectures[:1]
 	}
 	for _, architecture := range architectures {
-		text, err := exec.Command(n.program, n.library, architecture, file).CombinedOutput()
-		text = spill.ReplaceAllFunc(text, func(line []byte) []byte {
-			if n, _ := strconv.Atoi(string(spill.FindSubmatch(line)[1])); n <= fewSpilled {
-				return nil
+		t.Run(name+"_"+architecture, func(t *testing.T) {
+			t.Parallel()
+			text, err := exec.Command(n.program, n.library, architecture, file).CombinedOutput()
+			text = spill.ReplaceAllFunc(text, func(line []byte) []byte {
+				if n, _ := strconv.Atoi(string(spill.FindSubmatch(line)[1])); n <= fewSpilled {
+					return nil
+				}
+				return line
+			})
+			if message := strings.TrimSpace(string(text)); err != nil || message != "" {
+				t.Errorf("%v\n%.3000s", err, strings.ReplaceAll(message, filepath.Dir(file)+"/", ""))
 			}
-			return line
 		})
-		if message := strings.TrimSpace(string(text)); err != nil || message != "" {
-			t.Errorf("%s for %s: %v\n%.3000s", name, architecture, err, strings.ReplaceAll(message, filepath.Dir(file)+"/", ""))
-		}
 	}
 }
 
@@ -136,39 +140,28 @@ func (n nvrtc) check(t *testing.T, name, source string) {
 // examples and of every model, and for sm_90 too.
 func TestNVRTC(t *testing.T) {
 	n := findNVRTC(t)
-	g := ir.New("operators", "test")
-	for number, e := range append(example.All(), larger()...) {
-		if isLaidOut(e) {
-			continue
-		}
-		var in []*ir.Value
-		for i, typ := range e.In {
-			in = append(in, g.AddInput(string(rune('a'+i)), typ))
-		}
-		g.Outputs = append(g.Outputs, g.MustAll(e.Op, "out"+string(rune('a'+number%26)), nil, in...)...)
-	}
-	program, err := cuda.Emit(unitOf(t, g), "operators.net")
-	if err != nil {
-		t.Fatal(err)
-	}
+	nets := []string{"lenet"}
 	if all() {
-		n.check(t, "operators", program.Source)
+		nets = models.Small()
+		nets = append(slices.Clone(large), nets...) // which take longest
 	}
-
-	nets, err := filepath.Glob("../../models/*.net")
-	if err != nil || len(nets) == 0 {
-		t.Fatalf("no models: %v", err)
-	}
-	for _, net := range nets {
-		name := strings.TrimSuffix(filepath.Base(net), ".net")
-		if name != "lenet" && !all() {
-			continue
-		}
+	for _, name := range nets {
 		program, err := cuda.Emit(compileModel(t, name, compiler.Options{}), name+".net")
 		if err != nil {
 			t.Fatal(err)
 		}
 		n.check(t, name, program.Source)
+	}
+	if all() {
+		s, err := conformance.Operators()
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := s.Emit()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.check(t, "operators", program.Source)
 	}
 	for _, precision := range []string{"tf32", "bf16"} {
 		program, err := cuda.Emit(compileModel(t, "mlp", compiler.Options{}, "device.precision="+precision), "mlp.net")

@@ -28,6 +28,8 @@ type Program struct {
 	Source string // CUDA C++
 	Bytes  int    // device memory: the plan's arena, then scratch
 	Phases []Phase
+	// Precision is that of contractions: "float32", "tf32" or "bf16".
+	Precision string
 }
 
 // Phase is one pass, whose launches run one after the other.
@@ -71,7 +73,7 @@ type Arg struct {
 // that a tensor is too large for it.
 func Emit(u *compiler.Unit, source string) (*Program, error) {
 	e := &emitter{names: cpu.NewScope(reserved...), scratch: align(u.Arena.Size), helpers: map[string]bool{}, known: map[string]*function{}, precision: u.Run.Device.Precision}
-	program := &Program{Name: u.Name}
+	program := &Program{Name: u.Name, Precision: e.precision}
 	for _, p := range u.Phases {
 		phase, err := e.phase(p)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"netc/codegen/cuda/conformance"
 	"netc/compiler"
 	"netc/ir/eval"
 	"netc/spec"
@@ -65,7 +66,7 @@ func TestSetup(t *testing.T) {
 				scale = max(scale, math.Abs(x))
 			}
 			for i, x := range device.get("test", v) {
-				if !(math.Abs(x-want[v.Name].Data[i]) <= operatorBound*scale) {
+				if !(math.Abs(x-want[v.Name].Data[i]) <= conformance.OperatorBound*scale) {
 					t.Fatalf("step %d: %s[%d] is %v, the reference gives %v", step, v.Name, i, x, want[v.Name].Data[i])
 				}
 			}

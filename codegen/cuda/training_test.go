@@ -140,6 +140,7 @@ func TestTrainingAgrees(t *testing.T) {
 			case slices.Contains(large, name):
 				t.Skip("too large to emulate")
 			default:
+				t.Parallel()
 				trainingAgrees(t, name, 2)
 			}
 		})

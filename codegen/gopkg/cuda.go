@@ -47,13 +47,13 @@ func (m *Module) cuda(header string, gpu *cuda.Program) string {
 	fmt.Fprintf(&b, `// accelerators are what computes besides the processor. The memory of a GPU
 // mirrors the arena of the portable program, so the same tensors serve both.
 var accelerators = []runtime.Accelerator{{Name: "cuda", Open: func(p *runtime.Program) (runtime.Executor, error) {
-return cuda.Open(p, &cuda.Program{Name: %q, Source: cudaSource, Arena: %d, Phases: cudaPhases, Setup: cudaSetup}, cuda.Libraries{Driver: dl.OpenDriver, Compiler: dl.OpenCompiler})
+return cuda.Open(p, &cuda.Program{Name: %q, Source: cudaSource, Arena: %d, Precision: %q, Phases: cudaPhases, Setup: cudaSetup}, cuda.Libraries{Driver: dl.OpenDriver, Compiler: dl.OpenCompiler})
 }}}
 
 // cudaPhases are the launches of each pass, one after the other. Arguments are
 // places in the arena, in bytes.
 var cudaPhases = map[string][]cuda.Launch{
-`, m.Name+".cu", gpu.Bytes)
+`, m.Name+".cu", gpu.Bytes, gpu.Precision)
 	for _, p := range gpu.Phases {
 		fmt.Fprintf(&b, "%q: {\n", p.Name)
 		for i := range p.Launches {

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -23,6 +22,7 @@ import (
 	"netc/codegen/gopkg"
 	"netc/compiler"
 	"netc/runtime"
+	kernels "netc/runtime/cuda"
 	"netc/runtime/cuda/cudatest"
 )
 
@@ -59,6 +59,9 @@ momentum = 0.9
 iter_size = 2
 [data]
 scale = 0.00390625
+mean_value = [33.0]
+crop_size = 12
+mirror = true
 `
 
 // buildCUDA emits a small network and builds it, with and without the tag
@@ -128,6 +131,9 @@ func (b *built) succeed(t *testing.T, into any, args ...string) {
 	}
 }
 
+// The number of the digits that tests draw, and their rows and columns.
+const digitsOf, digitSide = 5, 14
+
 // randomDigits writes a data set in MNIST's form.
 func randomDigits(t *testing.T) string {
 	t.Helper()
@@ -148,34 +154,37 @@ func randomDigits(t *testing.T) string {
 		}
 	}
 	for _, split := range []string{"train", "t10k"} {
-		write(split+"-images-idx3-ubyte", []uint32{5, 12, 12}, 256)
-		write(split+"-labels-idx1-ubyte", []uint32{5}, 10)
+		write(split+"-images-idx3-ubyte", []uint32{digitsOf, digitSide, digitSide}, 256)
+		write(split+"-labels-idx1-ubyte", []uint32{digitsOf}, 10)
 	}
 	return folder
 }
 
-// emulation compiles the kernels for the CPU, and says so to the stand-in for a
-// GPU.
+// emulation compiles the kernels for the CPU, and those that make batches of
+// kept images, and says so to the stand-in for a GPU.
 func emulation(t *testing.T, gpu *cuda.Program) {
 	t.Helper()
 	folder := t.TempDir()
 	var launches []cuda.Launch
+	source := gpu.Source
+	images := &runtime.Images{Split: &runtime.Split{N: digitsOf, Shape: []int{1, digitSide, digitSide}, Bytes: make([]byte, digitsOf*digitSide*digitSide)}, CropHeight: 12, CropWidth: 12}
 	for _, p := range gpu.Phases {
 		launches = append(launches, p.Launches...)
+		if p.Name == "update" {
+			continue
+		}
+		const batch = 2
+		name := kernels.GatherName(p.Name)
+		source += "\n" + kernels.GatherSource(name, batch, images)
+		launches = append(launches, cuda.Launch{Kernel: name, Args: []cuda.Arg{
+			{Bytes: batch * 4 * 12 * 12, Written: true}, {Bytes: len(images.Bytes)}, {Bytes: 4 * 256}, {Bytes: batch * 4 * runtime.CutNumbers}}})
 	}
-	if _, err := emulate.Compile(folder, gpu.Source, launches); errors.Is(err, emulate.ErrNoCompiler) {
+	if _, err := emulate.Compile(folder, source, launches); errors.Is(err, emulate.ErrNoCompiler) {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	var table strings.Builder
-	for _, l := range launches {
-		fmt.Fprintf(&table, "%s %d\n", l.Kernel, len(l.Args))
-		for _, a := range l.Args {
-			fmt.Fprintf(&table, "%d %d %d\n", a.Bytes, a.Element, map[bool]int{true: 1}[a.Written])
-		}
-	}
-	if err := os.WriteFile(filepath.Join(folder, "table"), []byte(table.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "table"), []byte(emulate.Table(launches)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("FAKE_CUDA_EMULATION", folder)

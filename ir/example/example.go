@@ -17,7 +17,7 @@ type Example struct {
 	Op ir.Op
 	In []ir.Type
 	// prepare, where given, makes the random operands into sensible ones.
-	prepare func(t *testing.T, in []*eval.Tensor)
+	prepare func(in []*eval.Tensor)
 	// smooth says that gradients are compared with differences: through which
 	// results the loss is taken.
 	Smooth []int
@@ -33,8 +33,8 @@ func point(name string) *op.Pointwise { return op.Point(name) }
 
 // All has at least one example of every operator.
 func All() []Example {
-	positive := func(operand int) func(*testing.T, []*eval.Tensor) {
-		return func(_ *testing.T, in []*eval.Tensor) {
+	positive := func(operand int) func([]*eval.Tensor) {
+		return func(in []*eval.Tensor) {
 			for i, x := range in[operand].Data {
 				in[operand].Data[i] = 0.25 + x*x
 			}
@@ -185,7 +185,7 @@ func All() []Example {
 	} {
 		perClass := &op.AccuracyPerClass{Axis: accuracy.Axis, TopK: accuracy.TopK, HasIgnore: accuracy.HasIgnore, Ignore: accuracy.Ignore}
 		for _, in := range [][]ir.Type{{f32(7, 3), i32(7)}, {f32(2, 3, 4), i32(2, 4)}} {
-			for _, prepare := range []func(*testing.T, []*eval.Tensor){nil, ties, outsiders(1)} {
+			for _, prepare := range []func([]*eval.Tensor){nil, ties, outsiders(1)} {
 				list = append(list,
 					Example{Op: &accuracy, In: in, prepare: prepare},
 					Example{Op: perClass, In: in, prepare: prepare})
@@ -196,43 +196,43 @@ func All() []Example {
 }
 
 // outsiders makes two elements of an i32 operand numbers of no class.
-func outsiders(operand int) func(*testing.T, []*eval.Tensor) {
-	return func(_ *testing.T, in []*eval.Tensor) {
+func outsiders(operand int) func([]*eval.Tensor) {
+	return func(in []*eval.Tensor) {
 		in[operand].Data[0] = -1
 		in[operand].Data[2] = 3
 	}
 }
 
 // ties makes scores that are often equal.
-func ties(_ *testing.T, in []*eval.Tensor) {
+func ties(in []*eval.Tensor) {
 	for i, x := range in[0].Data {
 		in[0].Data[i] = float64(int(3 * x))
 	}
 }
 
 // argmax makes operand 1 what max pooling of random images gives.
-func argmax(pool op.MaxPool, images ir.Type) func(*testing.T, []*eval.Tensor) {
-	return func(t *testing.T, in []*eval.Tensor) {
+func argmax(pool op.MaxPool, images ir.Type) func([]*eval.Tensor) {
+	return func(in []*eval.Tensor) {
 		g := ir.New("argmax", "test")
 		x := g.AddInput("x", images)
 		g.MustAll(&pool, "pool", nil, x)
 		random := rand.New(rand.NewPCG(1, 3))
 		all, err := eval.Run(g, map[string]*eval.Tensor{"x": RandomTensor(random, images)})
 		if err != nil {
-			t.Fatal(err)
+			panic(err) // the example is wrong
 		}
 		copy(in[1].Data, all["pool.argmax"].Data)
 	}
 }
 
 // statistics makes operands 1 and 2 the mean and the variance of operand 0.
-func statistics(t *testing.T, in []*eval.Tensor) {
+func statistics(in []*eval.Tensor) {
 	g := ir.New("statistics", "test")
 	x := g.AddInput("x", in[0].Type)
 	g.MustAll(&op.BatchNorm{Eps: 1e-3}, "bn", nil, x)
 	all, err := eval.Run(g, map[string]*eval.Tensor{"x": in[0]})
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // the example is wrong
 	}
 	copy(in[1].Data, all["bn.mean"].Data)
 	copy(in[2].Data, all["bn.variance"].Data)
@@ -263,9 +263,19 @@ type Instance struct {
 	Feeds map[string]*eval.Tensor
 }
 
-// Instance builds the graph and random feeds of a seed.
+// Instance builds the graph and random feeds of a seed, for a test.
 func (e Example) Instance(t *testing.T, seed uint64) Instance {
 	t.Helper()
+	x, err := e.With(seed)
+	if err != nil {
+		t.Fatalf("%s: %v", e.Op.Mnemonic(), err)
+	}
+	return x
+}
+
+// With builds the graph and random feeds of a seed. An error says that the
+// operator does not take the example's types.
+func (e Example) With(seed uint64) (Instance, error) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	g := ir.New("example", "test")
 	in := make([]*ir.Value, len(e.In))
@@ -275,16 +285,16 @@ func (e Example) Instance(t *testing.T, seed uint64) Instance {
 		tensors[i] = RandomTensor(random, typ)
 	}
 	if e.prepare != nil {
-		e.prepare(t, tensors)
+		e.prepare(tensors)
 	}
 	out, err := g.Add(e.Op, "out", nil, in...)
 	if err != nil {
-		t.Fatalf("%s: %v", e.Op.Mnemonic(), err)
+		return Instance{}, err
 	}
 	g.Outputs = out
 	feeds := map[string]*eval.Tensor{}
 	for i, v := range in {
 		feeds[v.Name] = tensors[i]
 	}
-	return Instance{g, g.Nodes[0], feeds}
+	return Instance{g, g.Nodes[0], feeds}, nil
 }

@@ -41,6 +41,7 @@ type phase struct {
 	name     string
 	launches []Launch
 	ready    []Function // of the launches; 0 for copies
+	kept     *kept      // the images on the device that make its batches; nil where they are fed
 	setup    int        // so many of them are the setup, not part of the graph
 	slots    [2]slot
 	next     int
@@ -52,6 +53,7 @@ type slot struct {
 	inputs   []runtime.Tensor
 	scalars  []scalar
 	copies   []span // from the staging area's device side into the arena
+	cuts     Memory // where the cuts of kept images lie, on the device
 	loss     block  // 4 bytes, host side only; none where the phase has no loss
 	lossAt   Memory
 	exec     Exec
@@ -218,6 +220,7 @@ func (e *Executor) layOut(p *phase, s *slot) (err error) {
 		offset, bytes int // in the arena
 		tensor        *runtime.Tensor
 		scalar        unsafe.Pointer
+		cuts          bool
 	}
 	var parts []part
 	add := func(q part, address unsafe.Pointer) {
@@ -228,7 +231,11 @@ func (e *Executor) layOut(p *phase, s *slot) (err error) {
 	}
 	for i := range p.Inputs {
 		t := &p.Inputs[i]
-		add(part{bytes: bytesOf(t), tensor: t}, addressOf(t))
+		q := part{bytes: bytesOf(t), tensor: t}
+		if p.kept != nil && p.kept.input == i {
+			q.bytes, q.cuts = 4*runtime.CutNumbers*p.Batch, true
+		}
+		add(q, addressOf(t))
 	}
 	if len(parts) != len(p.Inputs) {
 		return fmt.Errorf("an input of the %s phase lies outside of the arena", p.name)
@@ -247,12 +254,20 @@ func (e *Executor) layOut(p *phase, s *slot) (err error) {
 	at := 0
 	for _, q := range parts {
 		host := unsafe.Add(s.staging.host, at)
-		if q.tensor != nil {
+		device := s.staging.device + Memory(at)
+		switch {
+		case q.cuts:
+			s.cuts = device
+			s.inputs = append(s.inputs, runtime.Tensor{Name: q.tensor.Name, Shape: []int{p.Batch, runtime.CutNumbers},
+				I32: unsafe.Slice((*int32)(host), runtime.CutNumbers*p.Batch)})
+		case q.tensor != nil:
 			s.inputs = append(s.inputs, viewAt(host, q.tensor))
-		} else {
+		default:
 			s.scalars = append(s.scalars, scalar{from: q.scalar, to: host})
 		}
-		s.copies = append(s.copies, span{to: e.arena + Memory(q.offset), from: s.staging.device + Memory(at), bytes: q.bytes})
+		if !q.cuts {
+			s.copies = append(s.copies, span{to: e.arena + Memory(q.offset), from: device, bytes: q.bytes})
+		}
 		at += (q.bytes + stagingAlign - 1) / stagingAlign * stagingAlign
 	}
 	s.copies = joined(s.copies)
@@ -289,10 +304,8 @@ func joined(list []span) []span {
 // issue queues a pass on the compute stream: the inputs' way into the arena,
 // the kernels, the loss's way out. With wait it waits after each kernel.
 func (e *Executor) issue(p *phase, s *slot, wait bool) error {
-	for _, c := range s.copies {
-		if err := e.gpu.Copy(c.to, c.from, c.bytes, e.compute); err != nil {
-			return err
-		}
+	if err := e.bring(p, s); err != nil {
+		return err
 	}
 	if err := e.launches(p, p.setup, len(p.launches), wait); err != nil {
 		return err
@@ -331,6 +344,19 @@ func (e *Executor) makeReady(p *phase) error {
 	}
 	e.setUp = p
 	return nil
+}
+
+// bring queues the inputs' way into the arena.
+func (e *Executor) bring(p *phase, s *slot) error {
+	for _, c := range s.copies {
+		if err := e.gpu.Copy(c.to, c.from, c.bytes, e.compute); err != nil {
+			return err
+		}
+	}
+	if p.kept == nil {
+		return nil
+	}
+	return e.gather(p.kept, s)
 }
 
 // launch queues one kernel.
@@ -525,23 +551,10 @@ func (e *Executor) Close() error {
 	}
 	for _, p := range e.phases {
 		for i := range p.slots {
-			s := &p.slots[i]
-			if s.exec != 0 {
-				note(e.gpu.DestroyExec(s.exec))
-			}
-			for _, event := range []Event{s.uploaded, s.done} {
-				if event != 0 {
-					note(e.gpu.DestroyEvent(event))
-				}
-			}
-			for _, b := range []block{s.staging, s.loss} {
-				if b.host != nil {
-					note(e.gpu.FreeHost(b.host))
-				}
-				if b.device != 0 {
-					note(e.gpu.Free(b.device))
-				}
-			}
+			note(e.closeSlot(&p.slots[i]))
+		}
+		if p.kept != nil {
+			note(e.drop(p.kept))
 		}
 	}
 	for _, event := range e.timing {
@@ -559,6 +572,34 @@ func (e *Executor) Close() error {
 		note(e.gpu.UnloadModule(e.module))
 	}
 	note(e.gpu.close())
+	return first
+}
+
+// closeSlot gives back what a slot holds, and empties it. It gives the first error.
+func (e *Executor) closeSlot(s *slot) error {
+	var first error
+	note := func(err error) {
+		if first == nil {
+			first = err
+		}
+	}
+	if s.exec != 0 {
+		note(e.gpu.DestroyExec(s.exec))
+	}
+	for _, event := range []Event{s.uploaded, s.done} {
+		if event != 0 {
+			note(e.gpu.DestroyEvent(event))
+		}
+	}
+	for _, b := range []block{s.staging, s.loss} {
+		if b.host != nil {
+			note(e.gpu.FreeHost(b.host))
+		}
+		if b.device != 0 {
+			note(e.gpu.Free(b.device))
+		}
+	}
+	*s = slot{}
 	return first
 }
 

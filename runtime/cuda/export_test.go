@@ -1,4 +1,7 @@
 package cuda
 
 // PeakSource is for the tests of the package.
-const PeakSource = peakSource
+var PeakSource = peakSource
+
+// TransformValues is for the tests of the package.
+var TransformValues = transformValues

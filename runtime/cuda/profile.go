@@ -45,10 +45,8 @@ func (e *Executor) TimePass(which *runtime.Phase) (time.Duration, error) {
 // sum.
 func (e *Executor) TimeKernels(which *runtime.Phase, sums []time.Duration) error {
 	_, err := e.timed(which, func(p *phase, s *slot, events []Event) error {
-		for _, c := range s.copies {
-			if err := e.gpu.Copy(c.to, c.from, c.bytes, e.compute); err != nil {
-				return err
-			}
+		if err := e.bring(p, s); err != nil {
+			return err
 		}
 		for i := range sums {
 			if err := e.gpu.Record(events[i], e.compute); err != nil {
@@ -134,10 +132,11 @@ func (e *Executor) timingEvents(count int) ([]Event, error) {
 	return e.timing[:count], nil
 }
 
-// peakSource has the kernels that measure what a GPU can do at most. Eight sums
-// a thread hide the latency of a multiply-add; the constants are such that they
-// neither grow nor end as subnormal numbers.
-const peakSource = `extern "C" __global__ void __launch_bounds__(256) netc_multiply_add(float* out)
+// peakSource has the kernels that measure what a GPU can do at most, for each
+// precision. Eight sums a thread, or fragments of sums a warp, hide the latency of
+// a multiplication; the constants are such that sums neither grow out of range nor
+// end as subnormal numbers.
+var peakSource = `extern "C" __global__ void __launch_bounds__(256) netc_float32(float* out)
 {
     float a = threadIdx.x, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7;
     const float factor = 0.5f, term = blockIdx.x + 1.0f;
@@ -152,7 +151,45 @@ const peakSource = `extern "C" __global__ void __launch_bounds__(256) netc_multi
 }
 
 extern "C" __global__ void netc_nothing(float* out) {}
-`
+
+#if __CUDA_ARCH__ >= 800
+` + productsText("netc_tf32", "m16n8k8.row.col.f32.tf32.tf32.f32", "0x3e000000u") +
+	productsText("netc_bf16", "m16n8k16.row.col.f32.bf16.bf16.f32", "0x3e003e00u") + "#endif\n"
+
+// productsText is a kernel whose warps multiply fragments on tensor cores; bits
+// are those of numbers about 0.1.
+func productsText(kernel, shape, bits string) string {
+	return fmt.Sprintf(`extern "C" __global__ void __launch_bounds__(256) %s(float* out)
+{
+    float sum[8][4] = {};
+    unsigned a[4], b[2];
+    for (int i = 0; i < 4; i++) a[i] = %[3]s + (threadIdx.x + i) * 0x00030000u;
+    for (int i = 0; i < 2; i++) b[i] = (%[3]s + (threadIdx.x + i) * 0x00050000u) ^ (threadIdx.x & 1) << 31;
+    for (int i = 0; i < 8192; i++) {
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            asm volatile("mma.sync.aligned.%[2]s {%%0, %%1, %%2, %%3}, {%%4, %%5, %%6, %%7}, {%%8, %%9}, {%%0, %%1, %%2, %%3};"
+                         : "+f"(sum[j][0]), "+f"(sum[j][1]), "+f"(sum[j][2]), "+f"(sum[j][3])
+                         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+    float all = 0;
+    for (int j = 0; j < 8; j++) all += sum[j][0] + sum[j][1] + sum[j][2] + sum[j][3];
+    out[blockIdx.x * blockDim.x + threadIdx.x] = all;
+}
+`, kernel, shape, bits)
+}
+
+// arithmeticPeaks are the kernels of each precision: what they are, and the
+// multiply-adds of a thread in a round of its eight sums. A warp's product has 16
+// rows and 8 columns, of 8 or 16 terms.
+var arithmeticPeaks = map[string]struct {
+	kernel, what string
+	each         int
+}{
+	"float32": {"netc_float32", "fused multiply-adds of float32 numbers in registers, on the GPU", 1},
+	"tf32":    {"netc_tf32", "products of tf32 matrices in registers, on the GPU's tensor cores (mma.sync)", 16 * 8 * 8 / 32},
+	"bf16":    {"netc_bf16", "products of bf16 matrices in registers, on the GPU's tensor cores (mma.sync)", 16 * 8 * 16 / 32},
+}
 
 const (
 	peakThreads = 256
@@ -169,8 +206,9 @@ const (
 	nothings = 100
 )
 
-// Peaks measures multiply-adds in registers, copying memory, and the start of a
-// kernel: the best of several tries each.
+// Peaks measures multiply-adds in registers, in the precision of the program's
+// products, copying memory, and the start of a kernel: the best of several tries
+// each.
 func (e *Executor) Peaks() (_ runtime.DevicePeaks, err error) {
 	processors, err := e.gpu.DeviceAttribute(e.gpu.device, Multiprocessors)
 	if err != nil {
@@ -200,7 +238,11 @@ func (e *Executor) Peaks() (_ runtime.DevicePeaks, err error) {
 			err = failure
 		}
 	}()
-	multiply, err := e.gpu.Function(module, "netc_multiply_add")
+	peak, known := arithmeticPeaks[e.network.Precision]
+	if !known {
+		peak = arithmeticPeaks["float32"]
+	}
+	multiply, err := e.gpu.Function(module, peak.kernel)
 	if err != nil {
 		return runtime.DevicePeaks{}, err
 	}
@@ -208,14 +250,14 @@ func (e *Executor) Peaks() (_ runtime.DevicePeaks, err error) {
 	if err != nil {
 		return runtime.DevicePeaks{}, err
 	}
-	peaks := runtime.DevicePeaks{Device: e.gpu.name, What: "fused multiply-adds of float32 numbers in registers, on the GPU", Processors: processors}
+	peaks := runtime.DevicePeaks{Device: e.gpu.name, What: peak.what, Processors: processors}
 	took, err := e.best(func() error {
 		return e.gpu.Launch(multiply, Config{Grid: [3]uint32{uint32(blocks), 1, 1}, Block: [3]uint32{peakThreads, 1, 1}}, e.compute, []Memory{memory})
 	})
 	if err != nil {
 		return peaks, err
 	}
-	peaks.Arithmetic = float64(2*peakSums*peakRounds*peakThreads*blocks) / took.Seconds()
+	peaks.Arithmetic = float64(2*peak.each*peakSums*peakRounds*peakThreads*blocks) / took.Seconds()
 	if took, err = e.best(func() error { return e.gpu.Copy(memory+Memory(bytes), memory, bytes, e.compute) }); err != nil {
 		return peaks, err
 	}

@@ -61,8 +61,20 @@ func TestProfile(t *testing.T) {
 		peaks.Device != want.Device || peaks.Launch != want.Launch || peaks.Processors != want.Processors {
 		t.Errorf("peaks %+v, want %+v", peaks, want)
 	}
-	if calls := fake.Calls(); !strings.Contains(calls, "cuLaunchKernel netc_multiply_add grid 1056 1 1 block 256 1 1") {
+	if calls := fake.Calls(); !strings.Contains(calls, "cuLaunchKernel netc_float32 grid 1056 1 1 block 256 1 1") {
 		t.Errorf("Peaks calls\n%s", calls)
+	}
+	for precision, each := range map[string]float64{"tf32": 32, "bf16": 64} {
+		n.network.Precision = precision
+		fake.Calls()
+		more, err := e.Peaks()
+		check(t, err)
+		if got := more.Arithmetic / peaks.Arithmetic; got < 0.999*each || got > 1.001*each || !strings.Contains(more.What, precision) {
+			t.Errorf("%s: %v times the operations of float32 in the same time: %s", precision, got, more.What)
+		}
+		if calls := fake.Calls(); !strings.Contains(calls, "cuLaunchKernel netc_"+precision+" grid 1056 1 1 block 256 1 1") {
+			t.Errorf("%s: Peaks calls\n%s", precision, calls)
+		}
 	}
 	check(t, e.Close())
 	if live := fake.Live(); live != 0 {

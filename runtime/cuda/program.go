@@ -8,12 +8,14 @@ import (
 // Program is a compiled network's CUDA code: one source, and for each phase
 // what to launch, over an arena of the same offsets as the host's.
 type Program struct {
-	Name    string              // of the source, as messages call it: "lenet.cu"
-	Source  string              // CUDA C++; kernels are extern "C"
-	Options []string            // of NVRTC, besides the architecture: "--std=c++17"
-	Arena   int                 // bytes
-	Phases  map[string][]Launch // by name: "train", "test", "update"
-	Setup   map[string]int      // so many of a phase's launches, the first, are its setup: see runtime.Phase
+	Name    string   // of the source, as messages call it: "lenet.cu"
+	Source  string   // CUDA C++; kernels are extern "C"
+	Options []string // of NVRTC, besides the architecture: "--std=c++17"
+	Arena   int      // bytes
+	// Precision is that of products and convolutions: "float32", "tf32" or "bf16".
+	Precision string
+	Phases    map[string][]Launch // by name: "train", "test", "update"
+	Setup     map[string]int      // so many of a phase's launches, the first, are its setup: see runtime.Phase
 }
 
 // Launch starts one kernel. Its parameters are pointers only, each the address

@@ -21,8 +21,10 @@ func TestPeakSourceCompiles(t *testing.T) {
 	}
 	for _, arch := range []string{"80", "90"} {
 		image, err := c.Compile(cuda.PeakSource, "peak.cu", []string{"--gpu-architecture=sm_" + arch})
-		if err != nil || !bytes.Contains(image, []byte("netc_multiply_add")) {
-			t.Errorf("sm_%s: %d bytes, %v", arch, len(image), err)
+		for _, kernel := range []string{"netc_float32", "netc_tf32", "netc_bf16", "netc_nothing"} {
+			if err != nil || !bytes.Contains(image, []byte(kernel)) {
+				t.Errorf("sm_%s has no %s: %d bytes, %v", arch, kernel, len(image), err)
+			}
 		}
 	}
 }

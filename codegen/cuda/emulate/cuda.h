@@ -451,6 +451,7 @@ inline int run(int argc, char **argv, const std::vector<Kernel> &kernels)
             if (fscanf(job, "%ld %zu %ld %d %1023s", &a.offset, &a.bytes, &a.element, &written, name) != 5) return 2;
             a.written = written;
             a.name = name;
+            if (written > 1) begun.push_back(name); // by launches of jobs before
             if (a.offset < 0 || a.offset + a.bytes > bytes) {
                 fprintf(stderr, "kernel %s: %s lies outside of the device memory\n", l.kernel.c_str(), name);
                 return 3;

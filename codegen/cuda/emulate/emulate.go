@@ -127,3 +127,21 @@ func word(name string) string {
 	}
 	return text
 }
+
+// Table lists kernels with the sizes of their arguments, for the stand-in for
+// NVIDIA's driver in package cudatest, which emulates those that it has: a line
+// "name arguments", then a line "bytes element written" for each argument.
+func Table(launches []cuda.Launch) string {
+	var table strings.Builder
+	for _, l := range launches {
+		fmt.Fprintf(&table, "%s %d\n", l.Kernel, len(l.Args))
+		for _, a := range l.Args {
+			written := 0
+			if a.Written {
+				written = 1
+			}
+			fmt.Fprintf(&table, "%d %d %d\n", a.Bytes, a.Element, written)
+		}
+	}
+	return table.String()
+}

@@ -44,6 +44,8 @@ type Fake struct {
 	Fail func(call string, code, after int32)
 	// Busy makes so many queries of events find them not passed.
 	Busy func(queries int32)
+	// Memory says how many bytes are free.
+	Memory func(free uint64)
 	// Live is how many allocations were not freed.
 	Live func() int32
 	// FailCompiler makes a call of NVRTC fail with a code.
@@ -142,6 +144,7 @@ func (f *Fake) control(driver uintptr) {
 	purego.RegisterLibFunc(&f.Machine, driver, "fake_machine")
 	purego.RegisterLibFunc(&f.Fail, driver, "fake_fail")
 	purego.RegisterLibFunc(&f.Busy, driver, "fake_busy")
+	purego.RegisterLibFunc(&f.Memory, driver, "fake_memory")
 	purego.RegisterLibFunc(&f.Live, driver, "fake_live")
 	purego.RegisterLibFunc(&f.driverRecord, driver, "fake_record")
 	purego.RegisterLibFunc(&f.driverClear, driver, "fake_clear")

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int CUresult;
 typedef int CUdevice;
@@ -36,6 +37,8 @@ void fake_clear(void) { recorded = 0; record[0] = 0; failing[0] = 0; fail_code =
 // The call of this name fails with a code, after so many that succeed.
 void fake_fail(const char *call, int code, int after) { snprintf(failing, sizeof failing, "%s", call); fail_code = code; fail_after = after; }
 void fake_machine(int device_count, int driver_version, int major, int minor) { devices = device_count; version = driver_version; capability_major = major; capability_minor = minor; }
+static size_t free_bytes = (size_t)70 << 30;
+void fake_memory(size_t bytes) { free_bytes = bytes; } // so many are free, whatever is allocated
 void fake_busy(int queries) { busy_queries = queries; } // so many event queries find it not ready
 
 static int fails(const char *call) {
@@ -121,24 +124,40 @@ static float clock_ms;
 // emulate runs a kernel in another program, where FAKE_CUDA_EMULATION names a
 // folder with one, "device", that takes a job and an image of memory, and with
 // a "table" of kernels: a line "name arguments", then a line "bytes element written"
-// for each argument. Other kernels do nothing.
+// for each argument. Other kernels do nothing. The image is the allocations that
+// the arguments lie in, one after the other.
 static void emulate(struct operation *o) {
     const unsigned *grid = o->grid, *block = o->block;
     const char *folder = getenv("FAKE_CUDA_EMULATION");
     if (!folder) return;
     char path[4096], job[8192], name[160];
-    int arguments, bytes, element, written, length = 0;
+    int arguments, bytes, element, written, length = 0, parts = 0;
+    struct allocation *part[PARAMETERS];
+    size_t offset[PARAMETERS], total = 0;
+    for (int i = 0; i < o->function->parameters; i++) {
+        struct allocation *a = find(o->args[i]);
+        if (!a) abort();
+        int k = 0;
+        while (k < parts && part[k] != a) k++;
+        if (k == parts) {
+            part[parts++] = a;
+            offset[k] = total;
+            total += (a->bytes + 255) / 256 * 256;
+        }
+    }
     snprintf(path, sizeof path, "%s/table", folder);
     FILE *table = fopen(path, "r");
     if (!table) abort();
-    struct allocation *memory = o->function->parameters ? find(o->args[0]) : NULL;
     while (fscanf(table, "%159s %d", name, &arguments) == 2) {
-        int found = !strcmp(name, o->function->name);
-        if (found && memory)
-            length = snprintf(job, sizeof job, "%zu 1 1\n%s %u %u %u %u %u %u 1 %d\n", memory->bytes, name, grid[0], grid[1], grid[2], block[0], block[1], block[2], arguments);
+        int found = !strcmp(name, o->function->name) && parts && !length;
+        if (found)
+            length = snprintf(job, sizeof job, "%zu 1 1\n%s %u %u %u %u %u %u 1 %d\n", total, name, grid[0], grid[1], grid[2], block[0], block[1], block[2], arguments);
         for (int i = 0; i < arguments; i++) {
             if (fscanf(table, "%d %d %d", &bytes, &element, &written) != 3) abort();
-            if (found && memory) length += snprintf(job + length, sizeof job - length, "%d %d %d %d argument%d\n", (int)(o->args[i] - (uint64_t)(uintptr_t)memory->at), bytes, element, written, i);
+            if (!found) continue;
+            int k = 0;
+            while (part[k] != find(o->args[i])) k++;
+            length += snprintf(job + length, sizeof job - length, "%d %d %d %d argument%d\n", (int)(offset[k] + (o->args[i] - (uint64_t)(uintptr_t)part[k]->at)), bytes, element, written ? 2 : 0, i);
         }
     }
     fclose(table);
@@ -148,12 +167,18 @@ static void emulate(struct operation *o) {
     if (!file || fputs(job, file) < 0 || fclose(file)) abort();
     snprintf(path, sizeof path, "%s/memory", folder);
     file = fopen(path, "w");
-    if (!file || fwrite(memory->at, 1, memory->bytes, file) != memory->bytes || fclose(file)) abort();
+    if (!file) abort();
+    for (int k = 0; k < parts; k++)
+        if (fseek(file, (long)offset[k], SEEK_SET) || fwrite(part[k]->at, 1, part[k]->bytes, file) != part[k]->bytes) abort();
+    if (fclose(file) || truncate(path, (off_t)total)) abort();
     snprintf(path, sizeof path, "cd '%s' && ./device job memory", folder);
     if (system(path)) abort();
     snprintf(path, sizeof path, "%s/memory", folder);
     file = fopen(path, "r");
-    if (!file || fread(memory->at, 1, memory->bytes, file) != memory->bytes || fclose(file)) abort();
+    if (!file) abort();
+    for (int k = 0; k < parts; k++)
+        if (fseek(file, (long)offset[k], SEEK_SET) || fread(part[k]->at, 1, part[k]->bytes, file) != part[k]->bytes) abort();
+    fclose(file);
 }
 
 // ---- kernels that the fake can run, by name
@@ -218,7 +243,7 @@ CUresult cuDevicePrimaryCtxRetain(uint64_t *c, CUdevice d) { CALL(" %d", d); *c 
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice d) { CALL(" %d", d); return 0; }
 CUresult cuCtxSetCurrent(uint64_t c) { CALL(" %d", (int)c); return 0; }
 CUresult cuCtxSynchronize(void) { CALL(""); return 0; }
-CUresult cuMemGetInfo_v2(size_t *available, size_t *total) { CALL(""); *available = (size_t)70 << 30; *total = (size_t)80 << 30; return 0; }
+CUresult cuMemGetInfo_v2(size_t *available, size_t *total) { CALL(""); *available = free_bytes; *total = (size_t)80 << 30; return 0; }
 
 CUresult cuModuleLoadDataEx(uint64_t *m, const void *image, unsigned n, void *options, void **values) {
     CALL(" %u %s", n, options || values ? "options" : "none");
