@@ -616,6 +616,9 @@ func staysInside(v *ir.Value, at affine) bool {
 // or only the lanes for which the condition holds.
 func (e *emitter) loadGuarded(v *ir.Value, at affine, isInt bool) value {
 	switch {
+	case at.lane() == 1 && isByte(v) && v.Type.Lanes != 0: // all lanes are of one block, which is in the tensor or not
+		first := e.clamped(e.integer(at.withoutLane()), v.Type.Stored()-e.width)
+		return value{vec: e.f.LoadBytes(asm.Mem{Base: e.pointer(pointer{e.argument(v), nil}), Index: first, Scale: 1}), isInt: true}
 	case at.lane() != 0 && isByte(v):
 		return value{vec: e.gatherBytes(v, e.vectorInt(whole(at))), isInt: true}
 	case at.lane() != 0:
@@ -627,15 +630,21 @@ func (e *emitter) loadGuarded(v *ir.Value, at affine, isInt bool) value {
 // loadClamped reads the element at a position that all lanes share, or the
 // first or last element where there is none.
 func (e *emitter) loadClamped(v *ir.Value, at asm.Reg, isInt bool) value {
-	r := e.f.NewGP()
-	e.f.Move(r, at)
-	e.f.MaxGP(r, e.f.Int(0))
-	e.f.MinGP(r, e.f.Int(v.Type.Stored()-1))
+	r := e.clamped(at, v.Type.Stored()-1)
 	m := asm.Mem{Base: e.pointer(pointer{e.argument(v), nil}), Index: r, Scale: v.Type.DType.Size()}
 	if isInt {
 		return value{gp: e.loadInt(v, m)}
 	}
 	return value{vec: e.f.Broadcast(m)}
+}
+
+// clamped is an integer, or the nearer of 0 and most where it is outside of them.
+func (e *emitter) clamped(n asm.Reg, most int) asm.Reg {
+	r := e.f.NewGP()
+	e.f.Move(r, n)
+	e.f.MaxGP(r, e.f.Int(0))
+	e.f.MinGP(r, e.f.Int(most))
+	return r
 }
 
 // put stores a value.

@@ -54,7 +54,7 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 			pixels = append(pixels, v)
 		}
 	}
-	if len(pixels) == 0 || !slices.Contains(channels, p.blocks) || slices.ContainsFunc(pixels, func(v *loop.Var) bool { return !images.Uses(v) || at.Coef[v] == 0 }) {
+	if len(pixels) == 0 || slices.ContainsFunc(pixels, func(v *loop.Var) bool { return !images.Uses(v) || at.Coef[v] == 0 }) {
 		return nil
 	}
 	// The sum runs over the channels first, then the taps.

@@ -142,6 +142,9 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		if p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || v.Extent < 2 || !p.hasKnownEdges(r, v) {
 			continue
 		}
+		if p.inChannels && !p.storesImages() && p.hasRanges(v) { // a tap, for which blockWeights clips the pixels
+			continue
+		}
 		axes = append(axes, v)
 	}
 	type choice struct {
@@ -423,7 +426,7 @@ func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inne
 	if points+held > m.registers {
 		return 0, false
 	}
-	return max(float64(points)/2, loads/2, (float64(points)+loads+2)/5, m.latency) + 0.03*loads + 0.25*lines, true
+	return max(float64(points)/2, loads/1.8, (float64(points)+loads+2)/5, m.latency) + 0.03*loads + 0.25*lines, true
 }
 
 // isFar reports whether neighbours along an axis are more than a few pixels

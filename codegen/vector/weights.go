@@ -51,7 +51,7 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 			inputs = append(inputs, v)
 		}
 	}
-	if !slices.Contains(p.axes, p.blocks) || len(inputs) == 0 {
+	if len(inputs) == 0 {
 		return nil
 	}
 	// The innermost axes of the reduction that are a block of pixels.
@@ -82,7 +82,7 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 	for _, v := range append(slices.Clone(inputs[1:]), taps...) {
 		perBlock *= v.Extent
 	}
-	outputs := p.blocks
+	outputs := p.blocks // no axis any more where there is one block
 	canCut := func(v *loop.Var, size int) bool {
 		parts := p.cutOf(v)
 		return size == v.Extent || len(parts) == 1 && v.Extent%size == 0 && size%parts[0].size == 0
@@ -118,7 +118,11 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 		groups = append(groups, group)
 		return member
 	}
-	order := []*loop.Var{members(outputs, best[0]), members(first, best[1])}
+	var order []*loop.Var
+	if slices.Contains(p.axes, outputs) {
+		order = append(order, members(outputs, best[0]))
+	}
+	order = append(order, members(first, best[1]))
 	if outputs.Extent/best[0]*(first.Extent/best[1]) < fewWeightTasks && len(taps) > 0 {
 		p.isGroup[taps[0]] = true
 		groups, taps = append(groups, taps[0]), taps[1:]
