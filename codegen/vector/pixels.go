@@ -23,14 +23,16 @@ const (
 const fewTasks = 48
 
 // blockPixels arranges a convolution whose lanes are its output channels: a
-// task computes a block of pixels of one image, small enough that what they
-// read stays near while one block of output channels after the other passes
-// over them.
+// task computes a block of pixels, small enough that what they read stays near
+// while one block of output channels after the other passes over them.
 //
-//	task (image, block of pixels, group of blocks of channels):
-//	  for a block of channels, for a tile of pixels: multiply and add
+//	task (images, block of pixels, group of blocks of output channels):
+//	  for a block of input channels:
+//	    for a block of output channels, for a tile of pixels: multiply and add
 //
-// The result is as blockChannels' without blocks of input channels.
+// The input channels are in blocks, and the sums wait in scratch memory between
+// them, where the weights of one block of output channels are many. The result
+// is as blockChannels'.
 func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 	terms := gets(r.Of)
 	if p.lane == nil || len(terms) != 2 {
@@ -41,7 +43,8 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 		images, weights = weights, images
 	}
 	at, ok := images.Args[0].ToAffine()
-	if !ok || p.vectorLoad(images) || !p.vectorLoad(weights) {
+	inputs := r.Axes[0] // the sum runs over the input channels first, then the taps
+	if !ok || p.vectorLoad(images) || !p.vectorLoad(weights) || !images.Uses(inputs) || !weights.Uses(inputs) {
 		return nil
 	}
 	var pixels, channels []*loop.Var
@@ -50,116 +53,45 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 		case v == p.half:
 		case weights.Uses(v):
 			channels = append(channels, v)
+		case at.Coef[v] == 0:
+			return nil
 		default:
 			pixels = append(pixels, v)
 		}
 	}
-	if len(pixels) == 0 || slices.ContainsFunc(pixels, func(v *loop.Var) bool { return !images.Uses(v) || at.Coef[v] == 0 }) {
+	if len(pixels) == 0 {
 		return nil
 	}
-	// The sum runs over the channels first, then the taps.
-	if !images.Uses(r.Axes[0]) || !weights.Uses(r.Axes[0]) {
-		return nil
-	}
-	// What a pixel of the innermost axis reads anew, in bytes, and how many rows
-	// the taps reach at once.
-	row := pixels[len(pixels)-1]
-	inputs, rows := 4, 1
-	for _, v := range r.Axes {
-		switch step := magnitude(at.Coef[v]); {
-		case slices.ContainsFunc(r.Within, func(w loop.Range) bool { return w.Index.Uses(v) }) || v.Extent > 1 && step == 0:
-			if len(pixels) > 1 && step >= magnitude(at.Coef[pixels[len(pixels)-2]]) {
-				rows *= v.Extent
-			}
-		default:
-			inputs *= v.Extent
-		}
-	}
-	// Where the weights of one block of channels are many, the input channels are
-	// taken in blocks too, and the sums wait in scratch memory between them.
-	taps, block := 1, 1
-	for _, v := range r.Axes[1:] {
-		taps *= v.Extent
-	}
-	all := r.Axes[0]
-	if panel := 4 * ir.LaneBlock * taps; panel*all.Extent > mostPanel && magnitude(at.Coef[all]) != 0 && !p.isVector[all] {
-		for block = all.Extent; block > 1 && (all.Extent%block != 0 || panel*block > nearPanel); {
-			block--
-		}
-		if block*taps < leastPanelSteps {
-			block = all.Extent
-		}
-	} else {
-		block = all.Extent
-	}
-	inputs = inputs / all.Extent * block
-	images_ := 1
-	for _, v := range pixels[:len(pixels)-1] {
-		images_ *= p.cutOf(v)[0].size
-	}
-	inputs *= images_
-	// The axis that is cut, and how much one of its indices brings.
-	cut, each, halo := row, inputs, 0
-	if len(pixels) > 1 && rows > 1 || row.Extent*inputs < nearPixels/4 && len(pixels) > 1 {
-		if up := pixels[len(pixels)-2]; at.Coef[up] != 0 && magnitude(at.Coef[up]) <= 4*magnitude(at.Coef[row])*row.Extent {
-			cut, each, halo = up, inputs*row.Extent, rows-1
-		}
-	}
-	most := max(nearPixels/each-halo, 1)
-	pieces := (cut.Extent + most - 1) / most
-	before := len(p.axes)
-	if pieces > 1 {
-		p.cutLong(slices.Index(p.axes, cut), pieces)
-	}
-	var outer []*loop.Var
-	for _, v := range pixels {
-		if v == cut {
-			break
-		}
-		outer = append(outer, v)
-	}
-	inner := pixels[len(outer):]
-	if len(p.axes) > before {
-		i := slices.IndexFunc(p.axes, func(v *loop.Var) bool { return v.Name == cut.Name+"p" })
-		outer = append(outer, p.axes[i])
-		inner = append([]*loop.Var{p.axes[i+1]}, inner[1:]...)
-	}
-	tasks := 1
+	block := p.inputBlock(inputs, r.Axes[1:])
+	outer, inner := p.cutPixels(r, at, pixels, block)
+	tasks, sums := 1, 1
 	for _, v := range outer {
 		tasks *= tilesIn(p.cutOf(v))
 	}
 	for i, v := range outer {
 		if size := p.cutOf(v)[0].size; size > 1 { // the points of a tile have sums of their own
 			group, member := p.cutGroup(v, size)
-			outer[i] = group
-			inner = append([]*loop.Var{member}, inner...)
+			outer[i], inner = group, append([]*loop.Var{member}, inner...)
 		}
 	}
-	b := &blocking{}
-	sums := 1
 	for _, v := range inner {
 		sums *= v.Extent
 	}
-	// Too few tasks, or too many sums that wait: the output channels are cut too.
-	for i, v := range channels {
-		n := tilesIn(p.cutOf(v))
-		want := (fewTasks + tasks - 1) / tasks
-		if block < all.Extent {
-			want = max(want, (n*sums*4*ir.LaneBlock+nearSums-1)/nearSums)
+	if len(channels) > 0 {
+		// The output channels are cut where there are too few tasks or too many
+		// sums that wait.
+		v := channels[0]
+		groups := (fewTasks + tasks - 1) / tasks
+		if block < inputs.Extent {
+			groups = max(groups, (v.Extent*sums*4*ir.LaneBlock+nearSums-1)/nearSums)
 		}
-		if want <= 1 {
-			break
-		}
-		if n <= want || len(p.cutOf(v)) > 1 {
-			tasks *= n
-			outer = append(outer, v)
-			channels = channels[i+1:]
-			break
-		} else {
-			group, member := p.cutGroup(v, (v.Extent+want-1)/want)
-			outer = append(outer, group)
-			channels = append([]*loop.Var{member}, channels[i+1:]...)
-			break
+		switch {
+		case groups <= 1:
+		case v.Extent <= groups || len(p.cutOf(v)) > 1:
+			outer, channels = append(outer, v), channels[1:]
+		default:
+			group, member := p.cutGroup(v, (v.Extent+groups-1)/groups)
+			outer, channels[0] = append(outer, group), member
 		}
 	}
 	for _, v := range outer {
@@ -170,9 +102,65 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 	if hasHalves {
 		p.axes = append(p.axes, p.half)
 	}
-	if block < all.Extent {
-		b.split = 1
-		p.cutReduction(all, block)
+	if block == inputs.Extent {
+		return &blocking{}
 	}
-	return b
+	p.cutReduction(inputs, block)
+	return &blocking{split: 1}
+}
+
+// inputBlock is how many indices of the input channels' first axis, of those
+// that the other axes of the sum follow, are taken together.
+func (p *prepared) inputBlock(inputs *loop.Var, others []*loop.Var) int {
+	steps := 1
+	for _, v := range others {
+		steps *= v.Extent
+	}
+	panel := 4 * ir.LaneBlock * steps
+	if panel*inputs.Extent <= mostPanel || p.isVector[inputs] {
+		return inputs.Extent
+	}
+	block := inputs.Extent
+	for block > 1 && (inputs.Extent%block != 0 || panel*block > nearPanel) {
+		block--
+	}
+	if block*steps < leastPanelSteps {
+		return inputs.Extent
+	}
+	return block
+}
+
+// cutPixels cuts the pixels so that what a task reads, of a block of input
+// channels, stays near: along the rows where taps reach several of them, else
+// along the innermost axis. It gives the axes that are tasks, and those inside.
+func (p *prepared) cutPixels(r *loop.Reduce, at loop.Affine, pixels []*loop.Var, block int) (outer, inner []*loop.Var) {
+	last := len(pixels) - 1
+	row := pixels[last]
+	each, rows := 4*block, 1 // bytes that a pixel of the row brings, and rows that the taps reach at once
+	for i, v := range r.Axes[1:] {
+		switch isTap := p.hasRanges(v) || i > 0; {
+		case !isTap:
+			each *= v.Extent
+		case last > 0 && magnitude(at.Coef[v]) >= magnitude(at.Coef[pixels[last-1]]):
+			rows *= v.Extent
+		}
+	}
+	for _, v := range pixels[:last] {
+		each *= p.cutOf(v)[0].size
+	}
+	cut, halo := last, 0
+	if last > 0 && (rows > 1 || row.Extent*each < nearPixels/4) {
+		if above := pixels[last-1]; magnitude(at.Coef[above]) <= 4*magnitude(at.Coef[row])*row.Extent {
+			cut, each, halo = last-1, each*row.Extent, rows-1
+		}
+	}
+	outer, inner = slices.Clone(pixels[:cut]), slices.Clone(pixels[cut:])
+	most := max(nearPixels/each-halo, 1)
+	if pieces := (inner[0].Extent + most - 1) / most; pieces > 1 {
+		i, before := slices.Index(p.axes, inner[0]), len(p.axes)
+		if p.cutLong(i, pieces); len(p.axes) > before {
+			outer, inner[0] = append(outer, p.axes[i]), p.axes[i+1]
+		}
+	}
+	return outer, inner
 }
