@@ -26,7 +26,7 @@ import (
 // Options say what to compile.
 type Options struct {
 	Unoptimized bool     // -O0: the required passes only
-	Lanes       bool     // for vector kernels: puts the batch of activations in lanes
+	Lanes       bool     // for vector kernels: runs the pass layouts
 	Vector      bool     // also compiles Unit.Vector, unless Unoptimized is set
 	TrainBatch  int      // samples of a training batch; 0 takes the run file's
 	TestBatch   int      // samples of a test batch; 0 takes the run file's

@@ -90,7 +90,7 @@ var steps = []step{
 	},
 	{
 		name: "layouts", lanes: true,
-		does:    "puts the batch of activations innermost, in blocks of 16, and converts where a row-major tensor meets one in lanes",
+		does:    "puts channels of wide convolutions, or else the batch of activations, innermost in blocks of 16, and converts where layouts meet",
 		because: "after the fusions, because only what kernels store has a layout; before order, which orders the conversions too",
 		run: func(_ *compilation, p *Phase) error {
 			moved, err := pass.Layouts(p.Graph, p.Batch)
