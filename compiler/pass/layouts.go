@@ -34,7 +34,7 @@ const leastLanes = 8
 // after the fusions, because only what kernels store has a layout, and before
 // order, which orders the conversions too.
 func Layouts(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
-	l := &layouts{g: g, batch: batch, converted: map[conversion]*ir.Value{}, wide: map[*ir.Node]bool{}, invariant: g.Invariant(), written: map[*ir.Value]bool{}}
+	l := &layouts{g: g, batch: batch, converted: map[conversion]*ir.Value{}, wide: map[*ir.Node]bool{}, ofWeights: weights(g), written: map[*ir.Value]bool{}}
 	for _, w := range g.Writes {
 		l.written[w.Value] = true
 	}
@@ -91,8 +91,8 @@ func Layouts(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 type layouts struct {
 	g         *ir.Graph
 	batch     int
-	wide      map[*ir.Node]bool // nodes that work with the channels in lanes
-	invariant map[*ir.Node]bool // nodes of the setup
+	wide      map[*ir.Node]bool  // nodes that work with the channels in lanes
+	ofWeights map[*ir.Value]bool // what is no activation
 	written   map[*ir.Value]bool
 	converted map[conversion]*ir.Value
 	nodes     []*ir.Node
@@ -112,8 +112,39 @@ func isRelayout(n *ir.Node) bool {
 
 // isBatch reports whether a value's first axis is the batch and it has others.
 func (l *layouts) isBatch(v *ir.Value) bool {
-	return v.Kind != ir.Param && v.Kind != ir.State && !v.Type.Swap && !l.invariant[v.Def] && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch &&
-		v.Type.Shape.Count() > l.batch
+	return !l.ofWeights[v] && !v.Type.Swap && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch && v.Type.Shape.Count() > l.batch
+}
+
+// weights finds the parameters and states, what is computed from such alone,
+// and the gradients of parameters: their first axis is never the batch, however
+// long it is.
+func weights(g *ir.Graph) map[*ir.Value]bool {
+	found := map[*ir.Value]bool{}
+	for _, v := range slices.Concat(g.Params, g.States) {
+		found[v] = true
+	}
+	for _, group := range g.Nodes {
+		for _, n := range group.Operators() {
+			operands := slices.DeleteFunc(slices.Clone(n.In), func(v *ir.Value) bool { return len(v.Type.Shape) < 2 })
+			of := len(operands) > 0 && !slices.ContainsFunc(operands, func(v *ir.Value) bool { return !found[v] })
+			for _, v := range n.Out {
+				found[v] = of || sumsOverBatch(n)
+			}
+		}
+	}
+	return found
+}
+
+// sumsOverBatch reports whether a node is the gradient of the weights of a
+// convolution or product.
+func sumsOverBatch(n *ir.Node) bool {
+	switch o := n.Op.(type) {
+	case *op.ConvGradWeight:
+		return true
+	case *op.MatMul:
+		return o.TransA
+	}
+	return false
 }
 
 // staysRowMajor reports whether a node reads an operand row-major: a reshape
