@@ -136,7 +136,11 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 	m := machineOf(isa)
 	p.tapsLast(r)
 	r = p.body[0].(*loop.Reduce)
-	terms := gets(r.Of)
+	var terms []operand
+	for _, t := range gets(r.Of) {
+		at, affine := t.Args[0].ToAffine()
+		terms = append(terms, operand{t, at, affine, p.vectorLoad(t)})
+	}
 	var axes []*loop.Var
 	for _, v := range p.axes {
 		if p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || v.Extent < 2 || !p.hasKnownEdges(r, v) {
@@ -160,7 +164,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		cycles := 0.0
 		for _, x := range pa {
 			for _, y := range pb {
-				c, ok := m.cycles(terms, p.vectorLoad, inner, a, b, x.size, y.size, reloads)
+				c, ok := m.cycles(terms, inner, a, b, x.size, y.size, reloads)
 				if !ok {
 					return
 				}
@@ -181,7 +185,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		// Points that lie far apart bring in memory that the next point of the
 		// row does not use.
 		for _, v := range []*loop.Var{a, b} {
-			if v != nil && slices.ContainsFunc(terms, func(t *loop.Expr) bool { return (p.inChannels || p.vectorLoad(t)) && isFar(t, v) }) {
+			if v != nil && slices.ContainsFunc(terms, func(t operand) bool { return (p.inChannels || t.isVector) && t.isFar(v) }) {
 				cycles *= 1.05
 			}
 		}
@@ -193,7 +197,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 	}
 	consider := func(a, b *loop.Var, pa, pb []part) {
 		estimate(a, b, pa, pb, false)
-		if p.inChannels {
+		if p.inChannels && inner.Extent <= mostUnrolled {
 			estimate(a, b, pa, pb, true)
 		}
 	}
@@ -396,17 +400,17 @@ func (p *prepared) hasKnownEdges(r *loop.Reduce, v *loop.Var) bool {
 // cycles estimates one step of the reduction for a tile of sa by sb points.
 // Where the innermost axis is written out, its steps share the loads of
 // neighbouring points, unless each step loads again what it needs.
-func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inner, a, b *loop.Var, sa, sb int, reloads bool) (float64, bool) {
+func (m machine) cycles(terms []operand, inner, a, b *loop.Var, sa, sb int, reloads bool) (float64, bool) {
 	loads, lines, held := 0.0, 0.0, 0
 	steps := 1
 	if inner.Extent <= mostUnrolled && !reloads {
 		steps = inner.Extent
 	}
 	for _, t := range terms {
-		usesA, usesB := a != nil && t.Uses(a), b != nil && t.Uses(b)
-		count := distinct(t, 1, inner, steps, a, sa, b, sb)
-		if isVector(t) {
-			lines += float64(distinct(t, lineFloats, inner, steps, a, sa, b, sb)) / float64(steps)
+		usesA, usesB := t.uses(a), t.uses(b)
+		count := t.distinct(1, inner, steps, a, sa, b, sb)
+		if t.isVector {
+			lines += float64(t.distinct(lineFloats, inner, steps, a, sa, b, sb)) / float64(steps)
 		}
 		loads += float64(count) / float64(steps)
 		switch {
@@ -429,29 +433,43 @@ func (m machine) cycles(terms []*loop.Expr, isVector func(*loop.Expr) bool, inne
 	return max(float64(points)/2, loads/1.8, (float64(points)+loads+2)/5, m.latency) + 0.03*loads + 0.25*lines, true
 }
 
+// operand is a load of a contraction.
+type operand struct {
+	load     *loop.Expr
+	at       loop.Affine // its position
+	isAffine bool
+	isVector bool // moves with the lanes
+}
+
+func (o operand) uses(v *loop.Var) bool {
+	switch {
+	case v == nil:
+		return false
+	case o.isAffine:
+		return o.at.Coef[v] != 0
+	}
+	return o.load.Uses(v)
+}
+
 // isFar reports whether neighbours along an axis are more than a few pixels
 // apart in memory.
-func isFar(t *loop.Expr, v *loop.Var) bool {
-	at, ok := t.Args[0].ToAffine()
-	return !ok || magnitude(at.Coef[v]) > 128
-}
+func (o operand) isFar(v *loop.Var) bool { return !o.isAffine || magnitude(o.at.Coef[v]) > 128 }
 
 // lineFloats is the number of elements in a cache line.
 const lineFloats = 16
 
 // distinct counts the pieces of memory, of so many elements, that a load reads
 // at all points of a tile in a number of steps of the innermost axis.
-func distinct(t *loop.Expr, piece int, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
-	at, ok := t.Args[0].ToAffine()
-	if !ok {
+func (o operand) distinct(piece int, inner *loop.Var, steps int, a *loop.Var, sa int, b *loop.Var, sb int) int {
+	if !o.isAffine {
 		return sa * sb * steps
 	}
-	moves := []progression{{at.Coef[inner], steps}}
+	moves := []progression{{o.at.Coef[inner], steps}}
 	if a != nil {
-		moves = append(moves, progression{at.Coef[a], sa})
+		moves = append(moves, progression{o.at.Coef[a], sa})
 	}
 	if b != nil {
-		moves = append(moves, progression{at.Coef[b], sb})
+		moves = append(moves, progression{o.at.Coef[b], sb})
 	}
 	return distinctSums(moves, piece)
 }
