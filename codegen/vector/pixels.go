@@ -92,7 +92,7 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 	} else {
 		block = all.Extent
 	}
-	inputs = inputs / all.Extent * block
+	inputs = max(inputs*block/all.Extent, 4)
 	images_ := 1
 	for _, v := range pixels[:len(pixels)-1] {
 		images_ *= p.cutOf(v)[0].size
@@ -152,8 +152,12 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 		}
 		if n <= want || len(p.cutOf(v)) > 1 {
 			tasks *= n
-			outer = append(outer, v)
 			channels = channels[i+1:]
+			if size := p.cutOf(v)[0].size; size > 1 {
+				group, member := p.cutGroup(v, size)
+				v, channels = group, append([]*loop.Var{member}, channels...)
+			}
+			outer = append(outer, v)
 			break
 		} else {
 			group, member := p.cutGroup(v, (v.Extent+want-1)/want)
