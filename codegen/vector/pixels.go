@@ -125,15 +125,20 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 		inner = append([]*loop.Var{p.axes[i+1]}, inner[1:]...)
 	}
 	tasks := 1
-	for _, v := range outer {
-		tasks *= tilesIn(p.cutOf(v))
-	}
-	for i, v := range outer {
-		if size := p.cutOf(v)[0].size; size > 1 { // the points of a tile have sums of their own
-			group, member := p.cutGroup(v, size)
-			outer[i] = group
-			inner = append([]*loop.Var{member}, inner...)
+	around := outer
+	outer = nil
+	for _, v := range around {
+		size := p.cutOf(v)[0].size
+		if size > 1 && p.hasRanges(v) { // its tiles at the edges are parts of their own
+			inner = append([]*loop.Var{v}, inner...)
+			continue
 		}
+		tasks *= tilesIn(p.cutOf(v))
+		if size > 1 { // the points of a tile have sums of their own
+			group, member := p.cutGroup(v, size)
+			v, inner = group, append([]*loop.Var{member}, inner...)
+		}
+		outer = append(outer, v)
 	}
 	b := &blocking{}
 	sums := 1
