@@ -26,7 +26,7 @@ func TestPosition(t *testing.T) {
 			i, j, k := number/66, number/2%33, number%2
 			at := Position(c.t, []*Expr{I(i), I(j), I(k)})
 			if want := c.at(i, j, k); at.Op != Const || at.Int != want || want >= c.t.Stored() {
-				t.Fatalf("%s: element %d,%d,%d lies at %v, want %d of %d", c.t, i, j, k, at, want, c.t.Stored())
+				t.Fatalf("%s: element %d,%d,%d lies at %d, want %d of %d", c.t, i, j, k, at.Int, want, c.t.Stored())
 			}
 			if got := rowMajor(c.t, at.Int); got != number {
 				t.Fatalf("%s: at %d lies element %d, want %d", c.t, at.Int, got, number)
