@@ -51,7 +51,7 @@ var wideConvolutions = []convolution{
 	{60, 16, 32, 1, [2]int{2, 2}, [2]int{1, 1}, 1, 0, 1}, // tasks enough
 	{1, 48, 256, 1, [2]int{2, 2}, [2]int{3, 3}, 1, 1, 1}, // groups of both channels
 	{1, 160, 224, 1, [2]int{1, 2}, [2]int{1, 2}, 1, 1, 1},
-	{8, 3, 32, 1, [2]int{5, 3}, [2]int{1, 2}, 1, 1, 1},
+	{8, 3, 32, 1, [2]int{5, 1}, [2]int{1, 2}, 1, 1, 1},
 }
 
 // wideKernels are those of a convolution that has its channels in lanes, each
