@@ -119,7 +119,10 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 		return member
 	}
 	order := []*loop.Var{members(outputs, best[0]), members(first, best[1])}
-	if outputs.Extent/best[0]*(first.Extent/best[1]) < fewWeightTasks && len(taps) > 0 {
+	isTiled := func(v *loop.Var) bool {
+		return slices.ContainsFunc(p.cutOf(v), func(q part) bool { return q.size > 1 })
+	}
+	if outputs.Extent/best[0]*(first.Extent/best[1]) < fewWeightTasks && len(taps) > 0 && !isTiled(taps[0]) {
 		p.isGroup[taps[0]] = true
 		groups, taps = append(groups, taps[0]), taps[1:]
 	}
