@@ -20,6 +20,8 @@ type netMaker struct {
 	losses []*ir.Value
 	layer  string
 	count  int
+	// block is what the numbers of channels that convolutions give are multiples of.
+	block int
 }
 
 // randomBatch is the batch of a seed's network: mostly small, for speed; of each
@@ -34,13 +36,33 @@ func randomBatch(seed uint64) int {
 // randomNet is the network of a seed in a phase, "train" or "test". Its outputs
 // are what no node reads.
 func randomNet(seed uint64, phase string) *ir.Graph {
-	m := &netMaker{Rand: rand.New(rand.NewPCG(seed, 3)), g: ir.New("random", phase)}
+	m := &netMaker{Rand: rand.New(rand.NewPCG(seed, 3)), g: ir.New("random", phase), block: 1}
 	batch := randomBatch(seed)
 	m.images = []*ir.Value{m.g.AddInput("data", ir.Float(batch, 1+m.IntN(3), 4+m.IntN(3), 4+m.IntN(3)))}
-	layers := []func(){
+	return m.net([]func(){
 		m.convolution, m.convolution, m.pooling, m.normalization, m.lrn, m.activation, m.activation, m.join, m.join, m.concat, m.split,
 		m.flatten, m.flatten, m.product, m.product, m.softmax, m.dropout, m.scale, m.transpose,
-	}
+	})
+}
+
+// wideNet is one of convolutions whose channels are whole blocks of lanes, and
+// of what is found between those.
+func wideNet(seed uint64, phase string) *ir.Graph {
+	m := &netMaker{Rand: rand.New(rand.NewPCG(seed, 6)), g: ir.New("wide", phase), block: ir.LaneBlock}
+	batch := []int{1, 1, 2, 3, 8, 17}[seed%6]
+	channels := []int{1, 3, ir.LaneBlock}[m.IntN(3)]
+	m.images = []*ir.Value{m.g.AddInput("data", ir.Float(batch, channels, 3+m.IntN(4), 3+m.IntN(4)))}
+	m.layer = "layer0"
+	m.convolution()
+	m.images = m.images[1:]
+	return m.net([]func(){
+		m.convolution, m.convolution, m.convolution, m.pooling, m.pooling, m.normalization, m.normalization, m.lrn, m.activation, m.activation,
+		m.join, m.join, m.concat, m.split, m.flatten, m.product, m.dropout, m.scale,
+	})
+}
+
+// net is a network of some of the layers, with losses.
+func (m *netMaker) net(layers []func()) *ir.Graph {
 	for range 4 + m.IntN(8) {
 		m.count++
 		m.layer = fmt.Sprintf("layer%d", m.count)
@@ -128,12 +150,12 @@ func (m *netMaker) convolution() {
 	x := m.pick(m.images)
 	shape := x.Type.Shape
 	group := 1
-	if shape[1]%2 == 0 && m.IntN(3) == 0 {
+	if shape[1]%(2*m.block) == 0 && m.IntN(3) == 0 {
 		group = 2
 	}
 	pair := func(low, span int) []int { return []int{low + m.IntN(span), low + m.IntN(span)} }
 	kernel := []int{1 + m.IntN(min(3, shape[2])), 1 + m.IntN(min(3, shape[3]))}
-	w := m.param("weight", group*(1+m.IntN(3)), shape[1]/group, kernel[0], kernel[1])
+	w := m.param("weight", group*m.block*(1+m.IntN(3)), shape[1]/group, kernel[0], kernel[1])
 	v := m.add(&op.Conv{Stride: pair(1, 2), Pad: pair(0, 2), Dilation: []int{1, 1}, Group: group}, x, w)
 	if m.IntN(3) > 0 {
 		v = m.add(op.Point("add"), v, m.alongChannels("bias", v))
@@ -237,10 +259,14 @@ func (m *netMaker) concat() {
 func (m *netMaker) split() {
 	x := m.any()
 	channels := x.Type.Shape[1]
-	if channels < 2 {
+	unit := 1
+	if m.block > 1 && channels%m.block == 0 && m.IntN(4) > 0 {
+		unit = m.block
+	}
+	if channels < 2*unit {
 		return
 	}
-	first := 1 + m.IntN(channels-1)
+	first := unit * (1 + m.IntN(channels/unit-1))
 	for _, v := range m.g.MustAll(&op.Split{Axis: 1, Sizes: []int{first, channels - first}}, m.layer, nil, x) {
 		m.keep(v)
 	}

@@ -20,6 +20,9 @@ import (
 // randomNets is how many random networks are compiled as they train.
 const randomNets = 150
 
+// wideNets is how many networks of wide convolutions are compiled.
+const wideNets = 24
+
 // passTolerance is how far a pass may move a float64 result, relative to the
 // largest element of its tensor: passes reorder a few operations.
 const passTolerance = 1e-9
@@ -43,7 +46,7 @@ func TestPassesKeepRandomNets(t *testing.T) {
 		if number >= randomNets {
 			seed, phase = number-randomNets, "test"
 		}
-		r := newRandomRun(t, seed, phase)
+		r := newRandomRun(t, seed, randomNet(seed, phase))
 		r.lower()
 		for _, s := range steps {
 			if (s.phase == "" || s.phase == phase) && r.apply(s) {
@@ -70,10 +73,35 @@ func TestPassesKeepRandomNets(t *testing.T) {
 	t.Logf("%d networks: %d operators became %d kernels; %d plans are exactly the bytes live at once", networks, nodes, kernels, exact)
 }
 
+// TestLayoutsKeepWideNets: on networks of wide convolutions layouts change
+// something, but no result, and a second time nothing.
+func TestLayoutsKeepWideNets(t *testing.T) {
+	for seed := range uint64(wideNets) {
+		r := newRandomRun(t, seed, wideNet(seed, "train"))
+		for _, s := range steps {
+			if s.name != "layouts" {
+				if err := r.c.step(s, r.phase(), ""); err != nil {
+					r.fatalf("%v", err)
+				}
+				continue
+			}
+			r.lower()
+			if !r.apply(s) {
+				r.fatalf("no layouts")
+			}
+			if r.apply(s) {
+				r.fatalf("a second run changes the network")
+			}
+		}
+		r.plan(r.g)
+	}
+}
+
 // randomRun is one random network on its way through the pipeline.
 type randomRun struct {
 	t       *testing.T
 	seed    uint64
+	batch   int
 	c       *compilation
 	g       *ir.Graph
 	update  *ir.Graph // of gradients that were added up over batches, or nil
@@ -83,14 +111,14 @@ type randomRun struct {
 	lowered int                  // operators before the optimizing passes
 }
 
-func newRandomRun(t *testing.T, seed uint64, phase string) *randomRun {
+func newRandomRun(t *testing.T, seed uint64, g *ir.Graph) *randomRun {
 	r := rand.New(rand.NewPCG(seed, 4))
-	return &randomRun{t: t, seed: seed, g: randomNet(seed, phase), c: &compilation{solver: randomSolver(r)}, feeds: map[string]*eval.Tensor{}}
+	return &randomRun{t: t, seed: seed, batch: g.Inputs[0].Type.Shape[0], g: g, c: &compilation{solver: randomSolver(r)}, feeds: map[string]*eval.Tensor{}}
 }
 
 // phase is the network as a phase whose batch is that of its inputs.
 func (r *randomRun) phase() *Phase {
-	return &Phase{Name: r.g.Phase, Batch: randomBatch(r.seed), Graph: r.g}
+	return &Phase{Name: r.g.Phase, Batch: r.batch, Graph: r.g}
 }
 
 func (r *randomRun) fatalf(format string, args ...any) {
@@ -283,7 +311,7 @@ func (r *randomRun) plan(g *ir.Graph) bool {
 // has nothing left to do.
 func TestFusionsReachTheirEnd(t *testing.T) {
 	for seed := range uint64(randomNets) {
-		r := newRandomRun(t, seed, "train")
+		r := newRandomRun(t, seed, randomNet(seed, "train"))
 		for _, s := range steps {
 			if err := r.c.step(s, r.phase(), ""); err != nil {
 				r.fatalf("%v", err)
@@ -306,7 +334,7 @@ func TestFusionsReachTheirEnd(t *testing.T) {
 // accumulated gradients.
 func TestUpdateGraphsKeepResults(t *testing.T) {
 	for seed := range uint64(randomNets) {
-		r := newRandomRun(t, seed, "train")
+		r := newRandomRun(t, seed, randomNet(seed, "train"))
 		r.c.solver.Accumulate = 3
 		var err error
 		if r.c.gradients, err = pass.Differentiate(r.g, r.c.wanted(r.phase())); err != nil {

@@ -19,7 +19,13 @@ import (
 // TestVectorKernelsOfRandomNets compiles every kernel of the random networks, all
 // as they train and some as they are tested, for vectors, and compares what it computes with its loop nest in float64.
 func TestVectorKernelsOfRandomNets(t *testing.T) {
-	nets := randomNets
+	testKernels(t, randomNets, randomNet)
+}
+
+// TestVectorKernelsOfWideNets does so for networks of wide convolutions.
+func TestVectorKernelsOfWideNets(t *testing.T) { testKernels(t, wideNets, wideNet) }
+
+func testKernels(t *testing.T, nets int, net func(seed uint64, phase string) *ir.Graph) {
 	if *vectortest.Long {
 		nets *= 10
 	}
@@ -30,7 +36,7 @@ func TestVectorKernelsOfRandomNets(t *testing.T) {
 				phases = phases[:1]
 			}
 			for _, phase := range phases {
-				r := newRandomRun(t, seed, phase)
+				r := newRandomRun(t, seed, net(seed, phase))
 				for _, s := range steps {
 					if s.phase != "" && s.phase != phase {
 						continue

@@ -22,6 +22,9 @@ type builder struct {
 	feeds map[string]*eval.Tensor
 	batch int
 	lanes bool // whether tensors whose first axis is the batch are in lanes
+	// channels says that images have their channels in lanes instead, where
+	// these are whole blocks.
+	channels bool
 }
 
 func newBuilder(seed uint64, batch int, lanes bool) *builder {
@@ -54,7 +57,7 @@ func (b *builder) like(name string, v *ir.Value) *ir.Value { return b.input(name
 
 func (b *builder) node(o ir.Op, in ...*ir.Value) *ir.Value { return b.g.Must(o, "v", nil, in...) }
 
-// done puts the batch in lanes and makes one kernel of all nodes, which stores
+// done puts the batch or the channels in lanes and makes one kernel of all nodes, which stores
 // what no node reads.
 func (b *builder) done(t *testing.T, name string, stored ...*ir.Value) *vectortest.Application {
 	t.Helper()
@@ -71,7 +74,7 @@ func (b *builder) done(t *testing.T, name string, stored ...*ir.Value) *vectorte
 			}
 		}
 	}
-	if b.lanes {
+	if b.lanes || b.channels {
 		name += " in lanes"
 		for _, v := range b.g.Inputs {
 			b.lay(v)
@@ -90,6 +93,12 @@ func (b *builder) done(t *testing.T, name string, stored ...*ir.Value) *vectorte
 
 func (b *builder) lay(v *ir.Value) {
 	s := v.Type.Shape
+	if b.channels {
+		if len(s) == 4 && s[0] == b.batch && s[1]%ir.LaneBlock == 0 && v.Type.IsRowMajor() {
+			v.Type = v.Type.InLanes(1)
+		}
+		return
+	}
 	if len(s) >= 2 && s[0] == b.batch && v.Type.IsRowMajor() && s.Count() > b.batch {
 		v.Type = v.Type.InLanes(0)
 	}

@@ -63,16 +63,21 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 		return nil
 	}
 	block := p.inputBlock(inputs, r.Axes[1:])
-	outer, inner := p.cutPixels(r, at, pixels, block)
+	around, inner := p.cutPixels(r, at, pixels, block)
+	var outer []*loop.Var
 	tasks, sums := 1, 1
-	for _, v := range outer {
-		tasks *= tilesIn(p.cutOf(v))
-	}
-	for i, v := range outer {
-		if size := p.cutOf(v)[0].size; size > 1 { // the points of a tile have sums of their own
-			group, member := p.cutGroup(v, size)
-			outer[i], inner = group, append([]*loop.Var{member}, inner...)
+	for _, v := range around {
+		size := p.cutOf(v)[0].size
+		if size > 1 && p.hasRanges(v) { // its tiles at the edges are parts of their own
+			inner = append([]*loop.Var{v}, inner...)
+			continue
 		}
+		tasks *= tilesIn(p.cutOf(v))
+		if size > 1 { // the points of a tile have sums of their own
+			group, member := p.cutGroup(v, size)
+			v, inner = group, append([]*loop.Var{member}, inner...)
+		}
+		outer = append(outer, v)
 	}
 	for _, v := range inner {
 		sums *= v.Extent
@@ -87,8 +92,13 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 		}
 		switch {
 		case groups <= 1:
-		case v.Extent <= groups || len(p.cutOf(v)) > 1:
-			outer, channels = append(outer, v), channels[1:]
+		case tilesIn(p.cutOf(v)) <= groups || len(p.cutOf(v)) > 1:
+			channels = channels[1:]
+			if size := p.cutOf(v)[0].size; size > 1 {
+				group, member := p.cutGroup(v, size)
+				v, channels = group, append([]*loop.Var{member}, channels...)
+			}
+			outer = append(outer, v)
 		default:
 			group, member := p.cutGroup(v, (v.Extent+groups-1)/groups)
 			outer, channels[0] = append(outer, group), member

@@ -540,14 +540,16 @@ func (p *prepared) tiled(r *loop.Reduce, v *loop.Var, size int) []part {
 	}
 	if p.inChannels && v.Extent >= 2*size { // whole tiles at the ends too
 		if lo > 0 {
-			lo = (lo + size - 1) / size * size
+			lo = min((lo+size-1)/size*size, v.Extent)
 		}
 		if hi < v.Extent {
-			hi = v.Extent - (v.Extent-hi+size-1)/size*size
+			hi = max(v.Extent-(v.Extent-hi+size-1)/size*size, lo)
 		}
 	}
 	constant(0, lo)
-	list = append(list, chunked([]part{{from: lo, to: hi, size: 1}}, size)...)
+	if lo < hi {
+		list = append(list, chunked([]part{{from: lo, to: hi, size: 1}}, size)...)
+	}
 	constant(hi, v.Extent)
 	return list
 }
@@ -771,7 +773,7 @@ func (p *prepared) cutLong(i, wanted int) schedule {
 	piece := max((v.Extent+wanted-1)/wanted, size)
 	piece = (piece + size - 1) / size * size
 	count := v.Extent / piece
-	if count < 2 {
+	if count < 2 || size > 1 && p.hasRanges(v) { // its tiles at the edges are parts of their own
 		return schedule{parallel: i}
 	}
 	outer, inner := loop.Axis(v.Name+"p", (v.Extent+piece-1)/piece), loop.Axis(v.Name+"i", piece)

@@ -175,18 +175,42 @@ func (l *layouts) unfuseUpdates() {
 			nodes = append(nodes, n)
 			continue
 		}
-		gradient := inner.Out[0]
-		gradient.Def = inner
-		l.wide[inner] = true
-		delete(l.wide, n)
-		nodes = append(nodes, inner)
-		rest := slices.DeleteFunc(slices.Clone(n.Body), func(b *ir.Node) bool { return b == inner })
-		if len(rest) == 1 {
-			rest[0].Out[0].Def = rest[0]
-			nodes = append(nodes, rest[0])
+		// What the gradient reads that the kernel computes stays with it.
+		needed := map[*ir.Value]bool{}
+		var gradient, update []*ir.Node
+		for _, b := range slices.Backward(n.Body) {
+			if b != inner && !slices.ContainsFunc(b.Out, func(v *ir.Value) bool { return needed[v] }) {
+				update = append(update, b)
+				continue
+			}
+			gradient = append(gradient, b)
+			for _, v := range b.In {
+				needed[v] = true
+			}
+		}
+		if len(update) == 0 {
+			nodes = append(nodes, n)
 			continue
 		}
-		nodes = append(nodes, ir.NewGroup(rest, func(v *ir.Value) bool { return slices.Contains(n.Out, v) }))
+		slices.Reverse(gradient)
+		slices.Reverse(update)
+		first := partOf(n, gradient, update)
+		delete(l.wide, n)
+		l.wide[first] = true
+		nodes = append(nodes, first, partOf(n, update, gradient))
 	}
 	l.g.Nodes = nodes
+}
+
+// partOf is a kernel of some of a group's nodes, whose results the rest may read.
+func partOf(group *ir.Node, part, rest []*ir.Node) *ir.Node {
+	if len(part) == 1 {
+		for _, v := range part[0].Out {
+			v.Def = part[0]
+		}
+		return part[0]
+	}
+	return ir.NewGroup(part, func(v *ir.Value) bool {
+		return slices.Contains(group.Out, v) || slices.ContainsFunc(rest, func(b *ir.Node) bool { return slices.Contains(b.In, v) })
+	})
 }

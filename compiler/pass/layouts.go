@@ -54,7 +54,7 @@ func Layouts(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 				v.Type = v.Type.InLanes(0)
 			case l.wide[n] && len(v.Type.Shape) == 4:
 				v.Type = v.Type.InLanes(1)
-			case !l.wide[n] && l.isBatch(v) && !l.written[v]:
+			case !l.wide[n] && l.batch >= leastLanes && l.isBatch(v) && !l.written[v]:
 				v.Type = v.Type.InLanes(0)
 			}
 		}
