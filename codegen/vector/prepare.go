@@ -202,7 +202,7 @@ func quotientOf(nest *loop.Nest, isKnown func(v *loop.Var, size int) bool) (axis
 // allAxes lists the variables of the nest, its reductions and inner loops.
 func allAxes(nest *loop.Nest) []*loop.Var {
 	list := slices.Clone(nest.Axes)
-	walkStmts(nest.Body, func(s loop.Stmt) {
+	loop.WalkStmts(nest.Body, func(s loop.Stmt) {
 		switch s := s.(type) {
 		case *loop.Reduce:
 			list = append(list, s.Axes...)
@@ -211,18 +211,6 @@ func allAxes(nest *loop.Nest) []*loop.Var {
 		}
 	})
 	return list
-}
-
-func walkStmts(body []loop.Stmt, visit func(loop.Stmt)) {
-	for _, s := range body {
-		visit(s)
-		switch s := s.(type) {
-		case *loop.Reduce:
-			walkStmts(s.Body, visit)
-		case *loop.For:
-			walkStmts(s.Body, visit)
-		}
-	}
 }
 
 // replaceAxis puts new variables in the place of one, whose value they give.
@@ -268,38 +256,16 @@ func replaceAxisIn(body []loop.Stmt, axis *loop.Var, by []*loop.Var, value *loop
 	return loops(body)
 }
 
-// access is a load or store with its logical index.
-type access struct {
-	value *ir.Value
-	index []*loop.Expr
-	store bool
-}
-
-func accesses(body []loop.Stmt) []access {
-	var list []access
-	loop.WalkExprs(body, func(e *loop.Expr) {
-		if e.Op == loop.Load {
-			list = append(list, access{e.Value, e.Args, false})
-		}
-	})
-	walkStmts(body, func(s loop.Stmt) {
-		if s, ok := s.(*loop.Store); ok {
-			list = append(list, access{s.Value, s.Index, true})
-		}
-	})
-	return list
-}
-
 // blockedAxes lists the variables that index an axis in lanes.
 func blockedAxes(nest *loop.Nest) []*loop.Var {
 	axes := allAxes(nest)
 	var list []*loop.Var
-	for _, a := range accesses(nest.Body) {
-		if a.value.Type.Lanes == 0 {
+	for _, a := range loop.Accesses(nest.Body) {
+		if a.Value.Type.Lanes == 0 {
 			continue
 		}
 		for _, v := range axes {
-			if a.index[a.value.Type.Lanes-1].Uses(v) && !slices.Contains(list, v) {
+			if a.Index[a.Value.Type.Lanes-1].Uses(v) && !slices.Contains(list, v) {
 				list = append(list, v)
 			}
 		}
@@ -331,7 +297,7 @@ func (p *prepared) chooseBlocked(blocked []*loop.Var) {
 	}
 	taken := map[*loop.Var]bool{}
 	if lane != nil {
-		p.inChannels = slices.ContainsFunc(accesses(p.body), func(a access) bool { return a.value.Type.Lanes == 2 })
+		p.inChannels = slices.ContainsFunc(loop.Accesses(p.body), func(a loop.Access) bool { return a.Value.Type.Lanes == 2 })
 		p.cutBlocks(lane, true)
 		taken[lane] = true
 	} else {
@@ -347,12 +313,12 @@ func (p *prepared) chooseBlocked(blocked []*loop.Var) {
 // storesLanes reports whether neighbours along an axis are neighbours in
 // everything that is stored.
 func storesLanes(body []loop.Stmt, v *loop.Var) bool {
-	for _, a := range accesses(body) {
-		if !a.store {
+	for _, a := range loop.Accesses(body) {
+		if !a.IsStore {
 			continue
 		}
-		if axis := a.value.Type.Lanes - 1; axis >= 0 {
-			at, ok := a.index[axis].ToAffine()
+		if axis := a.Value.Type.Lanes - 1; axis >= 0 {
+			at, ok := a.Index[axis].ToAffine()
 			if !ok || at.Coef[v] != 1 {
 				return false
 			}
@@ -497,37 +463,37 @@ func (p *prepared) contiguousOuter() *loop.Var {
 // one or none.
 func strides(body []loop.Stmt, v *loop.Var) bool {
 	stored := false
-	for _, a := range accesses(body) {
+	for _, a := range loop.Accesses(body) {
 		step, ok := stride(a, v)
-		if !ok || step != 0 && step != 1 || a.store && step != 1 {
+		if !ok || step != 0 && step != 1 || a.IsStore && step != 1 {
 			return false
 		}
-		stored = stored || a.store
+		stored = stored || a.IsStore
 	}
 	return stored
 }
 
 // stride is how many elements an access moves with a variable.
-func stride(a access, v *loop.Var) (int, bool) {
-	if a.value.Type.Lanes != 0 && a.index[a.value.Type.Lanes-1].Uses(v) {
+func stride(a loop.Access, v *loop.Var) (int, bool) {
+	if a.Value.Type.Lanes != 0 && a.Index[a.Value.Type.Lanes-1].Uses(v) {
 		return 0, false
 	}
 	size := 1
-	if a.value.Type.Lanes != 0 {
+	if a.Value.Type.Lanes != 0 {
 		size = ir.LaneBlock
 	}
 	step := 0
-	order := a.value.Type.Order()
+	order := a.Value.Type.Order()
 	for k := len(order) - 1; k >= 0; k-- {
 		i := order[k]
-		if a.index[i].Uses(v) {
-			f, ok := a.index[i].ToAffine()
+		if a.Index[i].Uses(v) {
+			f, ok := a.Index[i].ToAffine()
 			if !ok {
 				return 0, false
 			}
 			step += f.Coef[v] * size
 		}
-		size *= a.value.Type.Blocks(i)
+		size *= a.Value.Type.Blocks(i)
 	}
 	return step, true
 }
@@ -609,7 +575,7 @@ func (p *prepared) strided(body []loop.Stmt, v *loop.Var, gathers bool) bool {
 		}
 		fits = fits && !dividesBy(e, v)
 	})
-	walkStmts(body, func(s loop.Stmt) {
+	loop.WalkStmts(body, func(s loop.Stmt) {
 		switch s := s.(type) {
 		case *loop.Put:
 			step, ok := flatStride(s.At, v)
@@ -744,7 +710,7 @@ func affineLanes(body []loop.Stmt) error {
 			err = fmt.Errorf("%s is read across its blocks", e.Value.Name)
 		}
 	})
-	walkStmts(body, func(s loop.Stmt) {
+	loop.WalkStmts(body, func(s loop.Stmt) {
 		if s, ok := s.(*loop.Put); ok && isOutside(s.At) {
 			err = fmt.Errorf("%s is written across its blocks", s.Value.Name)
 		}

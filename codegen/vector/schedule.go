@@ -64,19 +64,16 @@ func (p *prepared) plan(isa asm.ISA) schedule {
 
 // blockFor arranges a contraction around what stays near.
 func (p *prepared) blockFor(r *loop.Reduce) *blocking {
-	ways := []func(*loop.Reduce) *blocking{p.block, p.blockChannels}
-	if p.inChannels {
-		ways = []func(*loop.Reduce) *blocking{p.blockWeights}
-		if p.storesImages() {
-			ways = []func(*loop.Reduce) *blocking{p.blockPixels}
-		}
+	switch {
+	case p.inChannels && p.storesImages():
+		return p.blockPixels(r)
+	case p.inChannels:
+		return p.blockWeights(r)
 	}
-	for _, way := range ways {
-		if b := way(r); b != nil {
-			return b
-		}
+	if b := p.block(r); b != nil {
+		return b
 	}
-	return nil
+	return p.blockChannels(r)
 }
 
 // storesImages reports whether the nest stores images with channels in lanes.
@@ -279,7 +276,7 @@ func (p *prepared) stream() {
 // hasRanges reports whether some range depends on an axis.
 func (p *prepared) hasRanges(v *loop.Var) bool {
 	found := false
-	walkStmts(p.body, func(s loop.Stmt) {
+	loop.WalkStmts(p.body, func(s loop.Stmt) {
 		if r, ok := s.(*loop.Reduce); ok {
 			found = found || slices.ContainsFunc(r.Within, func(w loop.Range) bool { return w.Index.Uses(v) })
 		}

@@ -115,15 +115,13 @@ func (l *layouts) canBeWide(n *ir.Node) bool {
 	}
 	for _, nest := range nests {
 		var channel *loop.Var
-		fits := true
-		visit := func(v *ir.Value, index []*loop.Expr) {
-			if len(v.Type.Shape) != 4 || !l.isBatch(v) {
-				return
+		for _, a := range loop.Accesses(nest.Body) {
+			if len(a.Value.Type.Shape) != 4 || !l.isBatch(a.Value) {
+				continue
 			}
-			at, ok := index[1].ToAffine()
-			if !ok || v.Type.Shape[1]%ir.LaneBlock != 0 || at.Const%ir.LaneBlock != 0 {
-				fits = false
-				return
+			at, ok := a.Index[1].ToAffine()
+			if !ok || a.Value.Type.Shape[1]%ir.LaneBlock != 0 || at.Const%ir.LaneBlock != 0 {
+				return false
 			}
 			own := 0
 			for u, step := range at.Coef {
@@ -133,35 +131,18 @@ func (l *layouts) canBeWide(n *ir.Node) bool {
 					channel = u
 					own++
 				default:
-					fits = false
+					return false
 				}
 			}
-			fits = fits && own == 1
-		}
-		loop.WalkExprs(nest.Body, func(e *loop.Expr) {
-			if e.Op == loop.Load {
-				visit(e.Value, e.Args)
+			if own != 1 {
+				return false
 			}
-		})
-		stores(nest.Body, func(s *loop.Store) { visit(s.Value, s.Index) })
-		if !fits || channel == nil {
+		}
+		if channel == nil {
 			return false
 		}
 	}
 	return true
-}
-
-func stores(body []loop.Stmt, visit func(*loop.Store)) {
-	for _, s := range body {
-		switch s := s.(type) {
-		case *loop.Store:
-			visit(s)
-		case *loop.For:
-			stores(s.Body, visit)
-		case *loop.Reduce:
-			stores(s.Body, visit)
-		}
-	}
 }
 
 // unfuseUpdates takes apart the kernels that compute a weight's gradient in

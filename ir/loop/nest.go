@@ -125,6 +125,19 @@ func substitute(body []Stmt, with map[*Var]*Expr) []Stmt {
 	return MapExprs(body, func(e *Expr) *Expr { return e.Substitute(with) })
 }
 
+// WalkStmts visits the statements of a nest and those inside of them.
+func WalkStmts(body []Stmt, visit func(Stmt)) {
+	for _, s := range body {
+		visit(s)
+		switch s := s.(type) {
+		case *Reduce:
+			WalkStmts(s.Body, visit)
+		case *For:
+			WalkStmts(s.Body, visit)
+		}
+	}
+}
+
 // WalkExprs visits every expression of the statements.
 func WalkExprs(body []Stmt, visit func(*Expr)) {
 	MapExprs(body, func(e *Expr) *Expr {
@@ -150,20 +163,35 @@ func (n *Nest) Loads() []*ir.Value {
 func (n *Nest) Stores() []*ir.Value {
 	var list []*ir.Value
 	seen := map[*ir.Value]bool{}
-	var walk func(body []Stmt)
-	walk = func(body []Stmt) {
-		for _, s := range body {
-			switch s := s.(type) {
-			case *Store:
-				if !seen[s.Value] {
-					seen[s.Value] = true
-					list = append(list, s.Value)
-				}
-			case *For:
-				walk(s.Body)
-			}
+	WalkStmts(n.Body, func(s Stmt) {
+		if s, ok := s.(*Store); ok && !seen[s.Value] {
+			seen[s.Value] = true
+			list = append(list, s.Value)
 		}
-	}
-	walk(n.Body)
+	})
+	return list
+}
+
+// Access is a load or a store of a tensor's element.
+type Access struct {
+	Value   *ir.Value
+	Index   []*Expr
+	IsStore bool
+}
+
+// Accesses lists the loads, then the stores, of the statements and of those
+// inside of them.
+func Accesses(body []Stmt) []Access {
+	var list []Access
+	WalkExprs(body, func(e *Expr) {
+		if e.Op == Load {
+			list = append(list, Access{e.Value, e.Args, false})
+		}
+	})
+	WalkStmts(body, func(s Stmt) {
+		if s, ok := s.(*Store); ok {
+			list = append(list, Access{s.Value, s.Index, true})
+		}
+	})
 	return list
 }
