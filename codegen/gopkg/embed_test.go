@@ -100,7 +100,6 @@ func TestEmbed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
 	files := map[string][]byte{
 		"go.mod":  []byte("module user\n\ngo 1.24\n\nrequire lenet v0.0.0\n\nreplace lenet => ./lenet\n"),
 		"main.go": []byte(user),
@@ -108,6 +107,15 @@ func TestEmbed(t *testing.T) {
 	for name, content := range m.Files {
 		files["lenet/"+name] = content
 	}
+	out, err := goRun(t, t.TempDir(), files, ".")
+	if got := strings.TrimSpace(string(out)); err != nil || got != "true true true [20 1 5 5]\n0" {
+		t.Fatalf("%v\n%s", err, got)
+	}
+}
+
+// goRun writes files into a folder and runs a Go program of theirs.
+func goRun(t *testing.T, folder string, files map[string][]byte, program string) ([]byte, error) {
+	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -117,11 +125,8 @@ func TestEmbed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run := exec.Command("go", "run", ".")
+	run := exec.Command("go", "run", program)
 	run.Dir = folder
 	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off", "CGO_ENABLED=0")
-	out, err := run.CombinedOutput()
-	if got := strings.TrimSpace(string(out)); err != nil || got != "true true true [20 1 5 5]\n0" {
-		t.Fatalf("%v\n%s", err, got)
-	}
+	return run.CombinedOutput()
 }

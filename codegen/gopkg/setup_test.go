@@ -1,9 +1,6 @@
 package gopkg_test
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -169,19 +166,7 @@ func TestSetup(t *testing.T) {
 			}
 		}
 	}
-	for name, content := range files {
-		path := filepath.Join(folder, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run := exec.Command("go", "run", "./tester")
-	run.Dir = folder
-	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off", "CGO_ENABLED=0")
-	if out, err := run.CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := goRun(t, folder, files, "./tester"); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -267,7 +267,7 @@ func (e *emitter) tiles(b *blocking, red *reduction, axes []*loop.Var) {
 			sums[i] = e.f.Load(slot(p))
 		}
 		red.body = func(int) { red.terms(points, sums) }
-		red.ahead = e.pixelsAhead(red, points)
+		red.ahead = e.pixelsAhead(red.r, points)
 		red.continueAt(b.split)
 		for i, p := range points {
 			e.f.Store(slot(p), sums[i])

@@ -274,9 +274,7 @@ func randomConvolution(r *rand.Rand) convolution {
 			c.kernel = [2]int{1 + r.IntN(11), 1 + r.IntN(11)}
 		}
 		c.channels, c.outputs = c.channels*c.group, c.outputs*c.group
-		w := c.window()
-		outs, err := (*op.Conv)(&w).Infer([]ir.Type{ir.Float(c.batch, c.channels, c.size[0], c.size[1]), ir.Float(c.outputs, c.channels/c.group, c.kernel[0], c.kernel[1])})
-		if err == nil && outs[0].Shape.Count()*c.channels/c.group*c.kernel[0]*c.kernel[1] <= mostMultiplyAdds {
+		if c.isSmall() {
 			return c
 		}
 	}
@@ -284,6 +282,13 @@ func randomConvolution(r *rand.Rand) convolution {
 
 // mostMultiplyAdds keeps the reference fast.
 const mostMultiplyAdds = 200_000
+
+// isSmall reports whether a convolution has a result and few multiply-adds.
+func (c convolution) isSmall() bool {
+	w := c.window()
+	outs, err := (*op.Conv)(&w).Infer([]ir.Type{ir.Float(c.batch, c.channels, c.size[0], c.size[1]), ir.Float(c.outputs, c.channels/c.group, c.kernel[0], c.kernel[1])})
+	return err == nil && outs[0].Shape.Count()*c.channels/c.group*c.kernel[0]*c.kernel[1] <= mostMultiplyAdds
+}
 
 func TestRandomConvolutionsConform(t *testing.T) {
 	count := 12

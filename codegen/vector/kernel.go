@@ -63,7 +63,7 @@ func compile(name string, nest *loop.Nest, isa asm.ISA, ragged bool) (k *Kernel,
 	for _, v := range append(nest.Loads(), nest.Stores()...) {
 		k.add(v)
 	}
-	if s.parallel > 0 && p.axes[0] == p.blocks && nest.Stores()[0].Type.Lanes == 1 {
+	if s.parallel > 0 && p.axes[0] == p.blocks && !p.inChannels {
 		k.Groups = tilesIn(p.cutOf(p.axes[0]))
 	}
 	needs := map[int]map[string]pointer{}

@@ -54,7 +54,7 @@ func (e *emitter) contraction(r *loop.Reduce, points []point) {
 	red.leave(points)
 	red.unroll = e.unrollFor(r, len(points))
 	red.body = func(int) { red.terms(points, sums) }
-	red.ahead = e.pixelsAhead(red, points)
+	red.ahead = e.pixelsAhead(r, points)
 	red.run()
 	for i, p := range points {
 		e.atPoint(p, func() {
@@ -215,8 +215,7 @@ func (e *emitter) prefetch(r *loop.Reduce, points []point) {
 // block of channels at a time, of a convolution of one pixel whose lanes are
 // channels: the blocks lie far apart, so that the processor does not foresee
 // them.
-func (e *emitter) pixelsAhead(red *reduction, points []point) func() {
-	r := red.r
+func (e *emitter) pixelsAhead(r *loop.Reduce, points []point) func() {
 	if !e.inChannels || len(r.Axes) < 2 || len(r.Within) > 0 {
 		return nil
 	}

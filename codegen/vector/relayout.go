@@ -13,11 +13,14 @@ const mostMoved = 1 << 15
 // The elements of a row are neighbours in one of the two tensors, byRow, and
 // those of a column in the other, byColumn, in which the rows are the lanes.
 type relayout struct {
-	rows, columns int
-	row, column   int      // elements from one row to the next in byRow, one column to the next in byColumn
-	around        []around // the loops around the rows and columns, the outermost first
-	toLanes       bool     // byColumn is the result
+	extents
+	row, column int      // elements from one row to the next in byRow, one column to the next in byColumn
+	around      []around // the loops around the rows and columns, the outermost first
+	toLanes     bool     // byColumn is the result
 }
+
+// extents are numbers of rows and columns.
+type extents struct{ rows, columns int }
 
 // around is a loop of a relayout: how far apart its iterations are in each of
 // the tensors. Of rows and columns it counts blocks of which the last holds the
@@ -53,7 +56,7 @@ func relayoutOf(nest *loop.Nest) (from, to *ir.Value, r *relayout) {
 	case a == 0 != (b == 0): // what comes after the lanes' axis is a row
 		axis := max(a, b) - 1
 		before, after := shape[:axis].Count(), shape[axis+1:].Count()
-		r = &relayout{rows: shape[axis], columns: after, row: after, column: block, toLanes: b != 0}
+		r = &relayout{extents: extents{shape[axis], after}, row: after, column: block, toLanes: b != 0}
 		blocks := (r.rows + block - 1) / block
 		r.around = []around{{count: before, byRow: r.rows * after, byColumn: blocks * block * after}}
 		if to.Type.Swap { // the blocks are outermost
@@ -64,7 +67,7 @@ func relayoutOf(nest *loop.Nest) (from, to *ir.Value, r *relayout) {
 		}
 	case a+b == 3 && a*b == 2 && shape[1]%block == 0 && !to.Type.Swap: // a row is a block of the second axis
 		inner := shape[2:].Count()
-		r = &relayout{rows: shape[0], columns: block, row: shape[1] * inner, column: block * inner, toLanes: b == 1}
+		r = &relayout{extents: extents{shape[0], block}, row: shape[1] * inner, column: block * inner, toLanes: b == 1}
 		r.cut(block * shape[1] * inner)
 		r.around = append(r.around[:len(r.around)-1],
 			around{count: shape[1] / block, byRow: block * inner, byColumn: block * block * inner},
@@ -85,13 +88,18 @@ func (r *relayout) cut(rowBlock int) {
 	r.around = append(r.around, around{count: (r.columns + longest - 1) / longest, byRow: longest, byColumn: longest * r.column, ofPieces: true})
 }
 
-// size is how many rows or columns the iterations of a loop have, and the last one.
-func (a around) size(all int) (each, last int) {
-	each = ir.LaneBlock
-	if a.ofPieces {
-		each = mostMoved / ir.LaneBlock
+// sizes are the rows and columns of an iteration of a loop, and of its last
+// one, out of those around it.
+func (a around) sizes(all extents) (each, last extents) {
+	each, last = all, all
+	switch {
+	case a.ofRows:
+		each.rows, last.rows = ir.LaneBlock, all.rows-(a.count-1)*ir.LaneBlock
+	case a.ofPieces:
+		const longest = mostMoved / ir.LaneBlock
+		each.columns, last.columns = longest, all.columns-(a.count-1)*longest
 	}
-	return each, all - (a.count-1)*each
+	return each, last
 }
 
 // compileRelayout emits the copy of from to to. The outer loops are tasks, as
@@ -110,15 +118,15 @@ func compileRelayout(name string, from, to *ir.Value, r *relayout, isa asm.ISA) 
 		each /= r.around[parallel].count
 		parallel++
 	}
-	if parallel > 0 && r.around[0].count == 1 && len(r.around) > 1 && r.around[1].ofRows && parallel > 1 {
+	if parallel > 1 && r.around[0].count == 1 && r.around[1].ofRows {
 		k.Groups = r.around[1].count
 	}
 	m := mover{relayout: r, f: k.Func, width: isa.Lanes(), parallel: parallel, tasks: k.Tasks}
 	source, target := m.f.Arg(0), m.f.Arg(1)
 	if r.toLanes {
-		m.run(0, source, target, r.rows, r.columns)
+		m.run(0, source, target, r.extents)
 	} else {
-		m.run(0, target, source, r.rows, r.columns)
+		m.run(0, target, source, r.extents)
 	}
 	return k, k.Func.Finish()
 }
@@ -134,40 +142,16 @@ type mover struct {
 
 // run emits the loops from number i on, from the addresses row and column in
 // the two tensors.
-func (m mover) run(i int, row, column asm.Reg, rows, columns int) {
+func (m mover) run(i int, row, column asm.Reg, all extents) {
 	f := m.f
 	if i == len(m.around) {
-		m.piece(row, column, rows, columns)
+		m.piece(row, column, all.rows, all.columns)
 		return
 	}
 	a := m.around[i]
-	inside := func(row, column asm.Reg, isLast bool) {
-		r, c := rows, columns
-		switch {
-		case a.ofRows:
-			each, last := a.size(rows)
-			if r = each; isLast {
-				r = last
-			}
-		case a.ofPieces:
-			each, last := a.size(columns)
-			if c = each; isLast {
-				c = last
-			}
-		}
-		m.run(i+1, row, column, r, c)
-	}
-	uniform := !a.ofRows && !a.ofPieces
-	if a.ofRows || a.ofPieces {
-		all := rows
-		if a.ofPieces {
-			all = columns
-		}
-		each, last := a.size(all)
-		uniform = each == last
-	}
+	each, last := a.sizes(all)
 	if a.count == 1 {
-		inside(row, column, true)
+		m.run(i+1, row, column, last)
 		return
 	}
 	if i < m.parallel {
@@ -185,28 +169,28 @@ func (m mover) run(i int, row, column asm.Reg, rows, columns int) {
 		byRow, byColumn := f.MulInt(at, 4*a.byRow), f.MulInt(at, 4*a.byColumn)
 		f.AddGP(byRow, row)
 		f.AddGP(byColumn, column)
-		if uniform {
-			inside(byRow, byColumn, false)
+		if each == last {
+			m.run(i+1, byRow, byColumn, each)
 			return
 		}
-		f.If(at, asm.Lt, a.count-1, func() { inside(byRow, byColumn, false) })
-		f.If(at, asm.Eq, a.count-1, func() { inside(byRow, byColumn, true) })
+		f.If(at, asm.Lt, a.count-1, func() { m.run(i+1, byRow, byColumn, each) })
+		f.If(at, asm.Eq, a.count-1, func() { m.run(i+1, byRow, byColumn, last) })
 		return
 	}
 	r, c := f.NewGP(), f.NewGP()
 	f.Move(r, row)
 	f.Move(c, column)
 	whole := a.count
-	if !uniform {
+	if each != last {
 		whole--
 	}
 	f.Repeat(whole, func() {
-		inside(r, c, false)
+		m.run(i+1, r, c, each)
 		f.AddInt(r, 4*a.byRow)
 		f.AddInt(c, 4*a.byColumn)
 	})
-	if !uniform {
-		inside(r, c, true)
+	if each != last {
+		m.run(i+1, r, c, last)
 	}
 }
 

@@ -95,7 +95,7 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 				continue
 			}
 			traffic := results.Value.Type.Bytes()*b + images.Value.Type.Bytes()*a
-			if over := out*in*perBlock - mostWeightSums; over > 0 && out*in > 1 {
+			if out*in*perBlock > mostWeightSums && out*in > 1 {
 				continue
 			}
 			if a*b < fewWeightTasks {

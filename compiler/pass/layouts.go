@@ -112,7 +112,7 @@ func isRelayout(n *ir.Node) bool {
 
 // isBatch reports whether a value's first axis is the batch and it has others.
 func (l *layouts) isBatch(v *ir.Value) bool {
-	return !l.ofWeights[v] && !v.Type.Swap && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch && v.Type.Shape.Count() > l.batch
+	return !l.ofWeights[v] && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch && v.Type.Shape.Count() > l.batch
 }
 
 // weights finds the parameters and states, what is computed from such alone,
