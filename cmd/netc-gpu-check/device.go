@@ -32,10 +32,13 @@ func openDevice(s *conformance.Suite) (*device, error) {
 	a := runtime.NewArena(s.Unit.Arena.Size)
 	tensor := func(v *ir.Value) runtime.Tensor {
 		t := runtime.Tensor{Name: v.Name, Shape: v.Type.Shape}
-		if v.Type.DType == ir.I32 {
-			t.I32 = a.I32(phase.Plan.Offsets[v], v.Type.Shape.Count())
-		} else {
+		switch v.Type.DType {
+		case ir.F32:
 			t.F32 = a.F32(phase.Plan.Offsets[v], v.Type.Shape.Count())
+		case ir.I32:
+			t.I32 = a.I32(phase.Plan.Offsets[v], v.Type.Shape.Count())
+		case ir.U8: // as words, the last one filled up
+			t.I32 = a.I32(phase.Plan.Offsets[v], (v.Type.Shape.Count()+3)/4)
 		}
 		return t
 	}
@@ -80,10 +83,14 @@ func (d *device) run() ([][]uint32, error) {
 	}
 	for n, v := range d.suite.Unit.Phase("test").Graph.Inputs {
 		for i, x := range d.suite.Feeds[v] {
-			if v.Type.DType == ir.I32 {
-				inputs[n].I32[i] = int32(x)
-			} else {
+			switch v.Type.DType {
+			case ir.F32:
 				inputs[n].F32[i] = float32(x)
+			case ir.I32:
+				inputs[n].I32[i] = int32(x)
+			case ir.U8:
+				word, shift := &inputs[n].I32[i/4], 8*(i%4)
+				*word = *word&^(0xff<<shift) | int32(x)<<shift
 			}
 		}
 	}
@@ -109,12 +116,15 @@ func (d *device) run() ([][]uint32, error) {
 
 // numbers are an output's elements.
 func numbers(v *ir.Value, bits []uint32) []float64 {
-	var list []float64
-	for _, b := range bits {
-		if v.Type.DType == ir.I32 {
-			list = append(list, float64(int32(b)))
-		} else {
-			list = append(list, float64(math.Float32frombits(b)))
+	list := make([]float64, v.Type.Shape.Count())
+	for i := range list {
+		switch v.Type.DType {
+		case ir.F32:
+			list[i] = float64(math.Float32frombits(bits[i]))
+		case ir.I32:
+			list[i] = float64(int32(bits[i]))
+		case ir.U8:
+			list[i] = float64(uint8(bits[i/4] >> (8 * (i % 4))))
 		}
 	}
 	return list

@@ -70,7 +70,34 @@ func contractionOf(n *loop.Nest) *contraction {
 	if rows < leastSide || columns < leastSide || terms < leastTerms || points(c.batch) > 65535 {
 		return nil
 	}
+	c.mergeInner()
 	return c
+}
+
+// mergeInner joins neighbouring axes of the terms that both operands use as one,
+// such as the lines of images that a window of one element passes over. Elements
+// are then given by their places in memory.
+func (c *contraction) mergeInner() {
+	c.inner = slices.DeleteFunc(slices.Clone(c.inner), func(v *loop.Var) bool { return v.Extent == 1 })
+	none := loop.Axis("none", 2)
+	parts := []*loop.Expr{c.a.of, c.a.cond, c.b.of, c.b.cond}
+	var body []loop.Stmt
+	for _, e := range parts {
+		if e == nil {
+			e = loop.I(0)
+		}
+		body = append(body, &loop.Let{Var: none, Of: e.Flat()})
+	}
+	for i := len(c.inner) - 2; i >= 0; i-- {
+		if axes, merged, ok := loop.MergeAxes(c.inner, i, body); ok {
+			c.inner, body = axes, merged
+		}
+	}
+	for i, e := range []**loop.Expr{&c.a.of, &c.a.cond, &c.b.of, &c.b.cond} {
+		if parts[i] != nil {
+			*e = body[i].(*loop.Let).Of
+		}
+	}
 }
 
 // shareConditions gives each condition of the sum to the operand whose axes it

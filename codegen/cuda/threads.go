@@ -75,7 +75,7 @@ func (p *printer) quadTensors(code *loop.Code) []*ir.Value {
 		}
 		// An element of a tensor that is shorter than the pass exists only where
 		// a condition holds.
-		if own[a.value] && a.value.Type.Shape.Count() != code.Tasks {
+		if own[a.value] && a.value.Type.Shape.Count() < code.Tasks {
 			if conditional {
 				return nil
 			}
@@ -127,7 +127,9 @@ func (p *printer) quadThreads(code *loop.Code, tensors []*ir.Value) printed {
 	p.scope = outer
 	p.printf("}")
 	for _, v := range code.Writes {
-		p.printf("%s(%s + %s, %s);", p.helper("store4"), p.names[v], first, arrays[v])
+		if arrays[v] != "" { // not a part of a concatenation, which lies elsewhere
+			p.printf("%s(%s + %s, %s);", p.helper("store4"), p.names[v], first, arrays[v])
+		}
 	}
 	return p.done(grid, block)
 }

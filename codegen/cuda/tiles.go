@@ -7,15 +7,19 @@ import (
 )
 
 // tile is how a block of threads computes a contraction: rows x columns of the
-// result, depth terms at a time, each thread a square of side rowsEach x
-// columnsEach, or with tensor cores each warp. With splits above 1 the terms are
+// result, depth terms in each step, each thread a square of side rowsEach x
+// columnsEach, or with tensor cores each warp. With splits above 1 the steps are
 // split over that many blocks, whose sums a second kernel adds.
 type tile struct {
 	rows, columns, depth  int
 	rowsEach, columnsEach int
 	tensor                bool // with tensor cores
-	splits                int
-	termsEach             int // terms of one split, a multiple of depth
+	// along is the axis that a step's terms lie along, so that the others are the
+	// same for all of a step; nil where a step takes its terms as they come.
+	along     *loop.Var
+	steps     int // of all terms
+	splits    int
+	stepsEach int // of one split
 }
 
 func (t tile) threads() int {
@@ -38,12 +42,16 @@ func (t tile) padding() int {
 // tiles that a contraction may use. Accumulators a thread: 16 to 64.
 var tileShapes = []tile{
 	{rows: 128, columns: 128, depth: 8, rowsEach: 8, columnsEach: 8},
-	{rows: 64, columns: 128, depth: 8, rowsEach: 4, columnsEach: 8},
-	{rows: 128, columns: 64, depth: 8, rowsEach: 8, columnsEach: 4},
+	{rows: 64, columns: 128, depth: 8, rowsEach: 8, columnsEach: 8},
+	{rows: 128, columns: 64, depth: 8, rowsEach: 8, columnsEach: 8},
+	{rows: 64, columns: 64, depth: 8, rowsEach: 8, columnsEach: 8},
+	{rows: 32, columns: 128, depth: 8, rowsEach: 8, columnsEach: 4},
+	{rows: 32, columns: 128, depth: 16, rowsEach: 8, columnsEach: 4},
+	{rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach: 4},
 	{rows: 64, columns: 64, depth: 16, rowsEach: 4, columnsEach: 4},
-	{rows: 32, columns: 128, depth: 16, rowsEach: 4, columnsEach: 4},
 	{rows: 32, columns: 64, depth: 16, rowsEach: 4, columnsEach: 4},
 	{rows: 64, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4},
+	{rows: 16, columns: 128, depth: 8, rowsEach: 8, columnsEach: 4},
 	{rows: 16, columns: 128, depth: 16, rowsEach: 4, columnsEach: 4},
 	{rows: 32, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4},
 	{rows: 16, columns: 64, depth: 16, rowsEach: 4, columnsEach: 4},
@@ -54,36 +62,76 @@ var tileShapes = []tile{
 // What the estimate of a tile's time assumes of a large GPU. No device is asked:
 // the sums are added in the same order on all of them.
 const (
-	fullGPU          = 132 * 512 // threads that keep it busy
-	multiplyAddsAtIt = 2e7       // a microsecond, with the widest squares
-	tensorTimes      = 4         // how much faster tensor cores are, in tf32
+	multiprocessors  = 132
+	cyclesAtIt       = 1700.0 // a microsecond
+	registersAtIt    = 65536  // of a multiprocessor
+	threadsAtIt      = 2048
+	sharedAtIt       = 200 << 10 // bytes
+	loadLatency      = 700       // cycles from a step's loads to its barrier
+	barrierLatency   = 100       // cycles from there to the products
+	stepInstructions = 24        // of a step's loop
 	bytesAtIt        = 2e6       // a microsecond, of partial sums
 	launchTime       = 2.0       // microseconds, of the second kernel
-	stepTime         = 0.4       // microseconds, that a block waits for its loads
 )
 
 // mostSplits bounds how often the partial sums are written and read again, and
 // mostScratch the bytes that they take: what stays in the second-level cache of a
 // large GPU.
 const (
-	mostSplits  = 64
-	mostScratch = 64 << 20
+	mostSplits  = 512
+	mostScratch = 32 << 20
 )
 
-// microseconds estimates how long a contraction takes: the padded work, slower
-// for small squares, which load more for each multiplication, and where the GPU
-// is not full; the loads that each step of a block waits for; the partial sums.
-func (t tile) microseconds(rows, columns, terms, batch int) float64 {
-	blocks := ceil(rows, t.rows) * ceil(columns, t.columns) * batch * t.splits
-	busy := min(1, float64(blocks*t.threads())/fullGPU)
-	square := float64(t.rowsEach*t.columnsEach) / float64(t.rowsEach+t.columnsEach) // 2 to 4
-	rate := multiplyAddsAtIt * square / (square + 1.5)
-	if t.tensor { // a warp's squares are 11 to 21
-		rate = tensorTimes * multiplyAddsAtIt * square / (square + 8)
+// stepCycles estimates what a step costs a warp, of its scheduler's time: the
+// products, the instructions that load (loads, for each element), and shared
+// memory, which four schedulers have in common.
+func (t tile) stepCycles(loads float64, precision string) float64 {
+	depth := float64(t.depth)
+	rows, columns := float64(t.rowsEach), float64(t.columnsEach)
+	instructions := depth*(rows*columns+(rows+columns)/4) + loads + stepInstructions
+	across := min(warp, t.columns/t.columnsEach)
+	// Four elements a thread: a broadcast, or 128 bytes a cycle.
+	wavefronts := depth * (rows/4*max(1, float64(warp/across)/8) + columns/4*max(1, float64(across)/8))
+	if t.tensor {
+		fragments := rows / fragmentRows * columns / fragmentColumns
+		words := 4*rows/fragmentRows + 2*columns/fragmentColumns
+		if precision == bf16Precision {
+			instructions = depth/16*(fragments*6+words*3) + loads + stepInstructions
+			wavefronts = depth / 16 * words * 2
+		} else {
+			instructions = depth/8*(fragments*6+words) + loads + stepInstructions
+			wavefronts = depth / 8 * words
+		}
 	}
-	padded := float64(blocks*t.rows*t.columns) * float64(t.termsEach)
-	waves := float64(ceil(blocks*t.threads(), 2*fullGPU))
-	time := padded/(rate*busy) + waves*stepTime*float64(t.termsEach/t.depth)
+	return max(instructions, 4*wavefronts) + min(instructions, 4*wavefronts)/4
+}
+
+// resident is how many blocks a multiprocessor holds.
+func (t tile) resident() int {
+	registers := t.rowsEach*t.columnsEach + t.rowsEach + t.columnsEach
+	if t.tensor {
+		registers /= warp / 2
+	}
+	registers += 2*(t.rows+t.columns)*t.depth/t.threads() + 40
+	shared := 8 * t.depth * (t.rows + t.columns + 2*t.padding())
+	return max(1, min(registersAtIt/(registers*t.threads()), threadsAtIt/t.threads(), sharedAtIt/shared))
+}
+
+// microseconds estimates how long a contraction takes: in each wave of blocks,
+// steps that wait for their loads or for each other's instructions; then the
+// partial sums.
+func (t tile) microseconds(rows, columns, batch int, loads float64, precision string) float64 {
+	blocks := ceil(rows, t.rows) * ceil(columns, t.columns) * batch * t.splits
+	each := t.stepCycles(loads, precision) * float64(t.threads()) / warp / 4
+	wave := func(resident int) float64 {
+		return float64(t.stepsEach+2) * max(loadLatency, float64(resident)*each+barrierLatency)
+	}
+	most := t.resident()
+	cycles := float64(blocks/(most*multiprocessors)) * wave(most)
+	if rest := blocks % (most * multiprocessors); rest > 0 {
+		cycles += wave(ceil(rest, multiprocessors))
+	}
+	time := cycles / cyclesAtIt
 	if t.splits > 1 {
 		time += launchTime + float64(rows*columns*batch)*float64(8*t.splits)/bytesAtIt
 	}
@@ -92,26 +140,66 @@ func (t tile) microseconds(rows, columns, terms, batch int) float64 {
 
 // tileFor takes the fastest tile by that estimate, among those of a precision.
 func tileFor(c *contraction, precision string) tile {
-	rows, columns, terms, batch := points(c.rows), points(c.columns), points(c.inner), points(c.batch)
+	rows, columns, batch := points(c.rows), points(c.columns), points(c.batch)
 	best, least := tile{}, 0.0
 	shapes := tileShapes
 	if precision != float32Precision {
 		shapes = tensorShapes
 	}
 	for _, t := range shapes {
-		for splits := 1; splits <= mostSplits; splits *= 2 {
-			if splits > 1 && (terms/splits < 4*t.depth || batch*splits > 65535 || 4*rows*columns*batch*splits > mostScratch) {
-				break
+		for _, along := range append([]*loop.Var{nil}, c.inner...) {
+			t.along = along
+			t.steps = ceil(points(c.inner), t.depth)
+			if along != nil {
+				t.steps = points(c.inner) / along.Extent * ceil(along.Extent, t.depth)
 			}
-			t.splits, t.termsEach = splits, ceil(ceil(terms, splits), t.depth)*t.depth
-			t.splits = ceil(terms, t.termsEach) // rounding up to the depth may leave fewer
-			cost := t.microseconds(rows, columns, terms, batch)
-			if best.rows == 0 || cost < least*0.98 {
-				best, least = t, cost
+			loads := c.loadCost(c.a, c.rows, t)*float64(t.rows) + c.loadCost(c.b, c.columns, t)*float64(t.columns)
+			loads *= float64(t.depth) / float64(t.threads())
+			for splits := 1; splits <= mostSplits; splits *= 2 {
+				if splits > 1 && (t.steps/splits < 4 || batch*splits > 65535 || 4*rows*columns*batch*splits > mostScratch) {
+					break
+				}
+				t.stepsEach = ceil(t.steps, splits)
+				t.splits = ceil(t.steps, t.stepsEach) // rounding up may leave fewer
+				cost := t.microseconds(rows, columns, batch, loads, precision)
+				if best.rows == 0 || cost < least*0.98 {
+					best, least = t, cost
+				}
 			}
 		}
 	}
 	return best
+}
+
+// loadCost estimates the instructions by which an element of an operand comes
+// into shared memory, with those that wait for memory where neighbouring threads
+// load from places far apart.
+func (c *contraction) loadCost(o operand, axes []*loop.Var, t tile) float64 {
+	cost := 4.0
+	if t.along == nil && len(c.inner) > 1 {
+		cost = 14 // each term's indices
+	}
+	if o.cond != nil {
+		cost += 2
+	}
+	run := max(o.run(axes[len(axes)-1:]), min(t.depth, o.run(c.near(t))))
+	return cost + 1/float64(min(run, 8))*8 - 1
+}
+
+// near is the axis along which neighbouring terms of a step lie.
+func (c *contraction) near(t tile) []*loop.Var {
+	if t.along != nil {
+		return []*loop.Var{t.along}
+	}
+	return c.inner[len(c.inner)-1:]
+}
+
+// run is how many neighbouring elements an operand has along an axis.
+func (o operand) run(axis []*loop.Var) int {
+	if o.step(axis) == 1 {
+		return axis[0].Extent
+	}
+	return 1
 }
 
 func (p *printer) text(c *contraction, t tile) string {
@@ -131,7 +219,7 @@ func launchOf(c *contraction, t tile) (grid, block [3]int) {
 func (p *printer) tiles(c *contraction, t tile) printed {
 	grid, block := launchOf(c, t)
 	p.open(fmt.Sprintf("%s: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
-	sums := p.tileSums(c, t, "blockIdx.z", "0", fmt.Sprint(points(c.inner)))
+	sums := p.tileSums(c, t, "blockIdx.z", "0", fmt.Sprint(t.steps))
 	p.eachSum(c, t, func(sum string) {
 		p.decode(c.rows, "row")
 		p.decode(c.columns, "column")
@@ -155,14 +243,17 @@ func (p *printer) partialTiles(c *contraction, t tile) printed {
 		}
 	}
 	p.args = append([]argument{{nil, "scratch", 4 * rows * columns * points(c.batch) * t.splits, true}}, read...)
-	p.open(fmt.Sprintf("%s, %d parts of %d terms: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.splits, t.termsEach, t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
+	p.open(fmt.Sprintf("%s, in %d parts: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.splits, t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
 	if points(c.batch) == 1 {
 		p.printf("const int split = blockIdx.z;")
 	} else {
 		p.printf("const int batch = blockIdx.z/%[1]d, split = blockIdx.z%%%[1]d;", t.splits)
 	}
-	to := fmt.Sprintf("%s(split*%d + %[2]d, %d)", p.helper("smaller"), t.termsEach, points(c.inner))
-	sums := p.tileSums(c, t, "batch", fmt.Sprintf("split*%d", t.termsEach), to)
+	to := fmt.Sprintf("split*%d + %[1]d", t.stepsEach)
+	if t.steps%t.stepsEach != 0 {
+		to = fmt.Sprintf("%s(%s, %d)", p.helper("smaller"), to, t.steps)
+	}
+	sums := p.tileSums(c, t, "batch", fmt.Sprintf("split*%d", t.stepsEach), to)
 	p.eachSum(c, t, func(sum string) {
 		p.printf("partial[(blockIdx.z*%d + row)*%d + column] = %s;", rows, columns, sum)
 	}, sums)
@@ -211,9 +302,9 @@ func (p *printer) gather(c *contraction, t tile) printed {
 	return p.done(grid, block)
 }
 
-// tileSums prints the loop that adds the terms of a block, from the expression
-// from, "0" or that of a split, up to below the expression to, and gives the name
-// of the array of sums. batch is an expression for the number of the product.
+// tileSums prints the loop over a block's steps, from the expression from, "0" or
+// that of a split, up to below the expression to, and gives the name of the array
+// of sums. batch is an expression for the number of the product.
 func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) string {
 	across := t.columns / t.columnsEach
 	rows := p.tileSide(c, c.a, c.rows, "row", t.rows, t)
@@ -232,7 +323,7 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 	} else {
 		p.printf("float %s[%d][%d] = {};", sum, t.rowsEach, t.columnsEach)
 	}
-	first, end, stage := p.scope.Take("first"), to, p.scope.Take("stage")
+	step, end, stage := p.scope.Take("step"), to, p.scope.Take("stage")
 	if from != "0" {
 		begin := p.scope.Take("begin")
 		end = p.scope.Take("end")
@@ -242,13 +333,34 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 	// Loads run one tile ahead of the products, so that they are under way while
 	// the block multiplies.
 	p.printf("int %s = 0; // the tile that is filled next; the other one is multiplied", stage)
-	p.printf("for (int %[1]s = %[2]s; %[1]s < %[3]s + %[4]d; %[1]s += %[4]d) {", first, from, end, t.depth)
+	p.printf("for (int %[1]s = %[2]s; %[1]s <= %[3]s; %[1]s++) {", step, from, end)
 	p.printf("float %s[%d], %s[%d];", rows.next, rows.each, columns.next, columns.each)
-	p.printf("if (%s < %s) {", first, end)
-	p.load(rows, first, end)
-	p.load(columns, first, end)
+	p.printf("if (%s < %s) {", step, end)
+	outer := p.scope
+	p.scope = outer.Child()
+	first := p.scope.Take("first")
+	if t.along != nil {
+		blocks := loop.Axis(t.along.Name+" block", ceil(t.along.Extent, t.depth))
+		axes := []*loop.Var{blocks}
+		for _, v := range c.inner {
+			if v != t.along {
+				axes = append(axes, v)
+			}
+		}
+		p.decode(axes, step)
+		if blocks.Extent > 1 {
+			p.printf("const int %s = %s*%d;", first, p.vars[blocks], t.depth)
+		} else {
+			first = ""
+		}
+	} else {
+		p.printf("const int %s = %s*%d;", first, step, t.depth)
+	}
+	p.load(c, rows, t, first)
+	p.load(c, columns, t, first)
+	p.scope = outer
 	p.printf("}")
-	p.printf("if (%s > %s) {", first, from)
+	p.printf("if (%s > %s) {", step, from)
 	other := "[" + stage + " ^ 1]"
 	if t.tensor {
 		p.multiplyFragments(t, sum, rows.tile+other, columns.tile+other)
@@ -256,7 +368,7 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 		p.multiplySquares(t, sum, rows.tile+other, columns.tile+other)
 	}
 	p.printf("}")
-	p.printf("if (%s < %s) {", first, end)
+	p.printf("if (%s < %s) {", step, end)
 	p.keep(rows, stage)
 	p.keep(columns, stage)
 	p.printf("}")
@@ -302,60 +414,136 @@ func place(thread, i string, each, size int) string {
 type tileSide struct {
 	operand
 	axes        []*loop.Var // of the side
-	inner       []*loop.Var
-	word        string // "row" or "column"
-	tile        string // the array in shared memory
-	next        string // a thread's elements of the next tile
-	start       string // the first row or column
-	each        int    // elements that a thread loads
+	size, depth int         // rows or columns, and terms, of the tile
+	word        string      // "row" or "column"
+	tile        string      // the array in shared memory
+	next        string      // a thread's elements of the next tile
+	start       string      // the first row or column
+	each        int         // elements that a thread loads
 	threads     int
-	place, term string // of element e in the tile
+	near        bool // neighbouring threads load neighbouring terms
 }
 
 // tileSide names what the block needs for one operand. The threads load along
 // that direction in which neighbours lie side by side.
 func (p *printer) tileSide(c *contraction, o operand, axes []*loop.Var, word string, size int, t tile) tileSide {
-	s := tileSide{
-		operand: o, axes: axes, inner: c.inner, word: word, each: size * t.depth / t.threads(), threads: t.threads(),
+	return tileSide{
+		operand: o, axes: axes, size: size, depth: t.depth, word: word, each: size * t.depth / t.threads(), threads: t.threads(),
 		tile: p.scope.Take(word + "Tile"), next: p.scope.Take(word + "Next"), start: p.scope.Take(word + "0"),
-		place: fmt.Sprintf("e%%%d", size), term: fmt.Sprintf("e/%d", size),
+		near: innerIsNearer(o, axes, c.near(t)),
 	}
-	if p.innerIsNearer(o, axes, c.inner) {
-		s.place, s.term = fmt.Sprintf("e/%d", t.depth), fmt.Sprintf("e%%%d", t.depth)
-	}
-	return s
 }
 
-// load prints how the threads load the tile that begins with a term.
-func (p *printer) load(s tileSide, first, end string) {
+// placeOf gives the row or column and the term, within the tile, of number i of
+// the elements that a thread loads.
+func (s *tileSide) placeOf(i string) (place, term string) {
+	if s.near {
+		term, place = s.along(i, s.depth)
+		return place, term
+	}
+	return s.along(i, s.size)
+}
+
+// along lays the elements that the threads load along rows of a length: where
+// element i of a thread is in its row, and which row that is.
+func (s *tileSide) along(i string, length int) (place, row string) {
+	switch {
+	case s.each == 1:
+		return fmt.Sprintf("threadIdx.x%%%d", length), fmt.Sprintf("threadIdx.x/%d", length)
+	case s.threads < length: // both are powers of two
+		place = fmt.Sprintf("threadIdx.x + %s%%%d*%d", i, length/s.threads, s.threads)
+		return place, fmt.Sprintf("%s/%d", i, length/s.threads)
+	case s.threads == length:
+		return "threadIdx.x", i
+	}
+	return fmt.Sprintf("threadIdx.x%%%d", length), fmt.Sprintf("threadIdx.x/%d + %s*%d", length, i, s.threads/length)
+}
+
+// load prints how the threads load the tile of a step whose terms begin with
+// first, along t.along or of all; "" is 0.
+func (p *printer) load(c *contraction, s tileSide, t tile, first string) {
 	outer := p.scope
 	p.scope = outer.Child()
 	i := p.eachElement(s)
-	p.printf("const int %s = %s + %s, term = %s + %s;", s.word, s.start, s.place, first, s.term)
 	next := fmt.Sprintf("%s[%s]", s.next, i)
-	p.printf("%s = 0.0f;", next)
-	p.printf("if (%s < %d && term < %s) {", s.word, points(s.axes), end)
-	p.decode(s.axes, s.word)
-	p.decode(s.inner, "term")
-	assign := fmt.Sprintf("%s = %s;", next, p.expr(s.of))
-	if s.cond != nil {
-		assign = fmt.Sprintf("if (%s) %s", p.expr(s.cond), assign)
+	place, term := s.placeOf(i)
+	place = s.start + " + " + place
+	if count := points(s.axes); count%s.size != 0 { // what lies outside is loaded twice, and its sum left
+		place = fmt.Sprintf("%s(%s, %d)", p.helper("smaller"), place, count-1)
 	}
-	p.printf("%s", assign)
-	p.printf("}")
+	p.printf("const int %s = %s;", s.word, place)
+	p.decode(s.axes, s.word)
+	if first != "" {
+		term = first + " + " + term
+	}
+	bound := ""
+	if t.along == nil {
+		p.printf("const int term = %s;", term)
+		p.decode(c.inner, "term")
+		if count := points(c.inner); count%t.depth != 0 {
+			bound = fmt.Sprintf("term < %d", count)
+		}
+	} else {
+		name := p.scope.Take(p.variable(t.along))
+		p.vars[t.along] = name
+		p.printf("const int %s = %s;", name, term)
+		if t.along.Extent%t.depth != 0 {
+			bound = fmt.Sprintf("%s < %d", name, t.along.Extent)
+		}
+	}
+	if s.cond != nil {
+		if bound != "" {
+			bound += " && "
+		}
+		bound += p.bound(s.cond, bindAnd)
+	}
+	switch {
+	case bound == "":
+		p.printf("%s = %s;", next, p.expr(s.of))
+	case s.of.Op == loop.Get:
+		p.printf("const bool inside = %s;", bound)
+		// Without a branch, so that all loads are under way at once.
+		varying, apart := s.apart(t)
+		at := p.scope.Take("at")
+		p.printf("const int %s = inside ? %s : 0;", at, p.bound(varying, bindOr))
+		if apart != nil {
+			at += " + " + p.bound(apart, bindProduct)
+		}
+		value := p.scope.Take("value")
+		p.printf("const %s %s = %s[%s];", cType(s.of.Value), value, p.names[s.of.Value], at)
+		p.printf("%s = inside ? %s : 0.0f;", next, value)
+	default:
+		p.printf("%s = 0.0f;", next)
+		p.printf("if (%s) %s = %s;", bound, next, p.expr(s.of))
+	}
 	p.printf("}")
 	p.scope = outer
+}
+
+// apart splits the position of an element that exists under a condition in what
+// must not be used where the condition fails and in what can: the part of an axis
+// t.along that the condition does not ask about. That part is a constant apart for
+// all elements of a thread.
+func (s *tileSide) apart(t tile) (varying, apart *loop.Expr) {
+	at := s.of.Args[0]
+	a, affine := at.ToAffine()
+	if t.along == nil || !affine || t.along.Extent%t.depth != 0 || s.cond.Uses(t.along) || a.Coef[t.along] <= 0 {
+		return at, nil
+	}
+	return at.Substitute(map[*loop.Var]*loop.Expr{t.along: loop.I(0)}), loop.Times(loop.R(t.along), loop.I(a.Coef[t.along]))
 }
 
 // keep prints how the threads put what they loaded in shared memory.
 func (p *printer) keep(s tileSide, stage string) {
 	outer := p.scope
 	p.scope = outer.Child()
-	value := fmt.Sprintf("%s[%s]", s.next, p.eachElement(s))
+	i := p.eachElement(s)
+	value := fmt.Sprintf("%s[%s]", s.next, i)
 	if p.precision == tf32Precision {
 		value = p.helper("toTF32") + "(" + value + ")"
 	}
-	p.printf("%s[%s][%s][%s] = %s;", s.tile, stage, s.term, s.place, value)
+	place, term := s.placeOf(i)
+	p.printf("%s[%s][%s][%s] = %s;", s.tile, stage, term, place, value)
 	p.printf("}")
 	p.scope = outer
 }
@@ -365,33 +553,36 @@ func (p *printer) eachElement(s tileSide) (i string) {
 	i = p.scope.Take("i")
 	p.printf("#pragma unroll")
 	p.printf("for (int %[1]s = 0; %[1]s < %[2]d; %[1]s++) {", i, s.each)
-	p.printf("const int e = threadIdx.x + %s*%d;", i, s.threads)
 	return i
 }
 
 // innerIsNearer reports whether an operand's elements lie closer together along
-// the terms than along its rows or columns.
-func (p *printer) innerIsNearer(o operand, axes, inner []*loop.Var) bool {
-	nearest := func(list []*loop.Var) int {
-		step := 1 << 30
-		o.of.Walk(func(x *loop.Expr) {
-			if x.Op != loop.Load {
-				return
+// the terms of a step than along its rows or columns.
+func innerIsNearer(o operand, axes, near []*loop.Var) bool {
+	inner, outer := o.step(near), o.step(axes)
+	return inner < outer || inner == outer && near[0].Extent > axes[len(axes)-1].Extent
+}
+
+// step is how far apart in memory an operand's elements are that differ by one in
+// the last of the axes that has several.
+func (o operand) step(axes []*loop.Var) int {
+	step := 1 << 30
+	o.of.Walk(func(x *loop.Expr) {
+		if x.Op != loop.Get {
+			return
+		}
+		a, _ := x.Args[0].ToAffine()
+		for i := len(axes) - 1; i >= 0; i-- {
+			if axes[i].Extent == 1 {
+				continue
 			}
-			a, _ := loop.Position(x.Value.Type, x.Args).ToAffine()
-			for i := len(list) - 1; i >= 0; i-- {
-				if list[i].Extent == 1 {
-					continue
-				}
-				if k := a.Coef[list[i]]; k != 0 {
-					step = min(step, max(k, -k))
-				}
-				return // the last axis is the one that neighbours differ in
+			if k := a.Coef[axes[i]]; k != 0 {
+				step = min(step, max(k, -k))
 			}
-		})
-		return step
-	}
-	return nearest(inner) < nearest(axes)
+			return
+		}
+	})
+	return step
 }
 
 // eachSum prints the loops over a thread's sums that lie in the matrix.

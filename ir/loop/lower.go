@@ -55,15 +55,17 @@ func lower(nest *Nest, s Schedule) *Code {
 
 // flatten replaces loads and stores by their row-major positions.
 func flatten(nest *Nest) *Nest {
-	body := MapExprs(nest.Body, func(e *Expr) *Expr {
-		return e.Map(func(x *Expr) *Expr {
-			if x.Op == Load {
-				return &Expr{Op: Get, Kind: x.Kind, Value: x.Value, Args: []*Expr{Position(x.Value.Type, x.Args)}}
-			}
-			return x
-		})
+	return &Nest{Axes: nest.Axes, Body: flatStores(MapExprs(nest.Body, (*Expr).Flat))}
+}
+
+// Flat is e with its loads by their places in memory: Get in the place of Load.
+func (e *Expr) Flat() *Expr {
+	return e.Map(func(x *Expr) *Expr {
+		if x.Op == Load {
+			return &Expr{Op: Get, Kind: x.Kind, Value: x.Value, Args: []*Expr{Position(x.Value.Type, x.Args)}}
+		}
+		return x
 	})
-	return &Nest{Axes: nest.Axes, Body: flatStores(body)}
 }
 
 func flatStores(body []Stmt) []Stmt {

@@ -208,6 +208,7 @@ func Larger() []example.Example {
 		{Op: op.Point("exp"), In: []ir.Type{f32(4, 32768)}},
 		{Op: &op.Dropout{Ratio: 0.3, Stream: 3000000000}, In: []ir.Type{f32(4, 32771), ir.Int(), ir.Int()}},
 		{Op: &op.Dropout{Ratio: 0.3, Stream: 3}, In: []ir.Type{f32(4, 32772), ir.Int(), ir.Int()}},
+		{Op: &op.Concat{Axis: 1}, In: []ir.Type{f32(1, 2, 65536), f32(1, 3, 65536)}},
 	}
 	for _, w := range []op.Window{window(1, 0, 1, 1), window(2, 1, 1, 1), window(1, 2, 2, 2)} {
 		images, weights := f32(3, 8*w.Group, 11, 10), f32(9*w.Group, 8, 3, 3)
