@@ -28,7 +28,7 @@ func TestBrokenKernels(t *testing.T) {
 		{"product", "__syncthreads();", "", false},                                          // tiles are read before they are full
 		{"product", "stage ^= 1;", "", false},                                               // the tile that is filled is not the one that is multiplied
 		{"product", "[stage ^ 1]", "[stage]", true},                                         // nor here, for one operand
-		{"product", "e/16, 69)", "e/16, 70)", false},                                        // a row too many is loaded
+		{"product", "i*8, 69)", "i*8, 70)", false},                                          // a row too many is loaded
 		{"product", "if (row < 70 && column < 130)", "if (row < 70 && column < 131)", true}, // a column too many is stored
 		{"product", "k*130", "k*129", false},                                                // the wrong stride
 		{"product", "term < 40", "term < 39", true},                                         // the last term is left out

@@ -18,7 +18,7 @@ typename union unsigned using virtual void volatile wchar_t xor xor_eq
 threadIdx blockIdx blockDim gridDim warpSize dim3 float4 int4 uint4 uchar4 size_t linux unix main
 expf logf log1pf tanhf sqrtf powf fabsf fmaf NULL INFINITY NAN
 infinity larger smaller uniform mix32 warpSum warpMaximum blockSum blockMaximum load4 store4 partial part toTF32 toBF16 multiplyTF32 multiplyBF16
-thread point row column tx ty lane team batch split e term`)
+thread point row column tx ty lane team batch split term place group groups g inside`)
 
 // comment makes a line of text safe inside a line comment: besides what Go
 // forbids there, a backslash could join the next line to it.

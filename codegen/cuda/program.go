@@ -230,6 +230,17 @@ func (e *emitter) kernels(name string, plain bool, p *compiler.Phase, k *compile
 		}
 		return []printed{base(name).tiles(c, t)}
 	}
+	if s := base(name).spreadOf(k.Nest); s != nil {
+		var list []printed
+		for level := 1; level <= s.levels; level++ {
+			sums := name + "Sums"
+			if !plain {
+				sums = e.names.Take(sums)
+			}
+			list = append(list, base(sums).spread(s, level))
+		}
+		return append(list, base(name).spread(s, 0))
+	}
 	switch team := teamFor(k.Nest); team {
 	case 1:
 		return []printed{base(name).threads()}

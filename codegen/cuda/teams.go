@@ -92,7 +92,7 @@ func (p *printer) teams(team int) printed {
 		}
 	}
 	p.decode(nest.Axes, "point")
-	t := &teamPrinter{printer: p, team: team, member: member}
+	t := &teamPrinter{printer: p, team: team, member: member, first: member, stride: team}
 	t.body(nest.Body)
 	return p.done(grid, block)
 }
@@ -100,7 +100,9 @@ func (p *printer) teams(team int) printed {
 type teamPrinter struct {
 	*printer
 	team   int
-	member string
+	member string // a variable: the thread's number in the team
+	first  string // the first of the points that a thread takes of those that are shared
+	stride int    // from one to the next
 }
 
 func (t *teamPrinter) body(body []loop.Stmt) {
@@ -159,7 +161,7 @@ func (t *teamPrinter) share(axes []*loop.Var, body func()) {
 		index = t.variable(axes[0])
 	}
 	index = t.scope.Take(index)
-	t.printf("for (int %[1]s = %[2]s; %[1]s < %[3]d; %[1]s += %[4]d) {", index, t.member, points(axes), t.team)
+	t.printf("for (int %[1]s = %[2]s; %[1]s < %[3]d; %[1]s += %[4]d) {", index, t.first, points(axes), t.stride)
 	if len(axes) == 1 {
 		t.vars[axes[0]] = index
 	} else {
@@ -170,9 +172,28 @@ func (t *teamPrinter) share(axes []*loop.Var, body func()) {
 	t.scope = outer
 }
 
-func (t *teamPrinter) reduction(r *loop.Reduce) {
-	t.declare(r.Var, start(r.Kind))
-	t.share(r.Axes, func() { t.term(r) })
+func (t *teamPrinter) reduction(r *loop.Reduce) { t.reductions([]*loop.Reduce{r}) }
+
+// reductions prints several over as many points, in one loop.
+func (t *teamPrinter) reductions(list []*loop.Reduce) {
+	for _, r := range list {
+		t.declare(r.Var, start(r.Kind))
+	}
+	t.share(list[0].Axes, func() {
+		for _, r := range list {
+			for i, v := range list[0].Axes {
+				t.vars[r.Axes[i]] = t.vars[v]
+			}
+			t.term(r)
+		}
+	})
+	for _, r := range list {
+		t.combine(r)
+	}
+}
+
+// combine prints how the members' numbers become one.
+func (t *teamPrinter) combine(r *loop.Reduce) {
 	name := t.vars[r.Var]
 	word := map[loop.Reduction]string{loop.Sum: "Sum", loop.Maximum: "Maximum"}[r.Kind]
 	if t.team == warp {

@@ -233,14 +233,9 @@ func (p *printer) tiles(c *contraction, t tile) printed {
 func (p *printer) partialTiles(c *contraction, t tile) printed {
 	grid, block := launchOf(c, t)
 	rows, columns := points(c.rows), points(c.columns)
-	var read []argument
-	used := (&loop.Nest{Body: []loop.Stmt{c.reduce}}).Loads()
-	for _, a := range p.args {
-		for _, v := range used {
-			if a.value == v {
-				read = append(read, argument{v, a.name, a.bytes, false})
-			}
-		}
+	read := p.argumentsIn(&loop.Nest{Body: []loop.Stmt{c.reduce}})
+	for i := range read {
+		read[i].written = false
 	}
 	p.args = append([]argument{{nil, "scratch", 4 * rows * columns * points(c.batch) * t.splits, true}}, read...)
 	p.open(fmt.Sprintf("%s, in %d parts: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.splits, t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
@@ -260,44 +255,58 @@ func (p *printer) partialTiles(c *contraction, t tile) printed {
 	return p.done(grid, block)
 }
 
-// gather prints the kernel that adds the splits' sums, in their order, and does
-// with each what the nest does.
+// gather prints the kernel that adds the splits' sums, in a fixed order, and does
+// with each what the nest does. Where there are many splits, several threads share
+// those of a sum.
 func (p *printer) gather(c *contraction, t tile) printed {
 	rows, columns, batch := points(c.rows), points(c.columns), points(c.batch)
 	const size = 128
-	count := rows * columns * batch
-	grid, block := [3]int{ceil(count, size), 1, 1}, [3]int{size, 1, 1}
-	var kept []argument
-	rest := &loop.Nest{Body: c.rest}
-	for _, a := range p.args {
-		for _, v := range append(rest.Loads(), rest.Stores()...) {
-			if a.value == v {
-				kept = append(kept, a)
-				break
-			}
-		}
+	groups := 1
+	for groups < 16 && t.splits >= 16*groups {
+		groups *= 2
 	}
-	p.args = append(kept, argument{nil, "scratch", 4 * count * t.splits, false})
-	p.open(fmt.Sprintf("one thread for each of %d sums of %d parts: %d blocks of %d", count, t.splits, grid[0], size), grid, block)
-	index := p.scope.Take("i")
-	p.printf("const int %s = blockIdx.x*%d + threadIdx.x;", index, size)
-	p.printf("if (%s >= %d) return;", index, count)
-	before := ""
+	count, each := rows*columns*batch, size/groups
+	grid, block := [3]int{ceil(count, each), 1, 1}, [3]int{size, 1, 1}
+	p.args = append(p.argumentsIn(&loop.Nest{Body: c.rest}), argument{nil, "scratch", 4 * count * t.splits, false})
+	who := "one thread"
+	if groups > 1 {
+		who = fmt.Sprintf("%d threads", groups)
+	}
+	p.open(fmt.Sprintf("%s for each of %d sums of %d parts: %d blocks of %d", who, count, t.splits, grid[0], size), grid, block)
+	index, sum := p.scope.Take("i"), p.scope.Take(p.variable(c.reduce.Var))
+	p.vars[c.reduce.Var] = sum
+	from, step := "0", 1
+	if groups == 1 {
+		p.printf("const int %s = blockIdx.x*%d + threadIdx.x;", index, size)
+		p.printf("if (%s >= %d) return;", index, count)
+		p.printf("float %s = 0.0f;", sum)
+	} else {
+		from, step = "group", groups
+		p.printf("const int place = threadIdx.x%%%[1]d, group = threadIdx.x/%[1]d, %[2]s = blockIdx.x*%[1]d + place;", each, index)
+		p.printf("float %s = 0.0f;", sum)
+		p.printf("if (%s < %d) {", index, count)
+	}
+	at := fmt.Sprintf("split*%d + %s", rows*columns, index)
+	if batch > 1 {
+		at = fmt.Sprintf("(%[1]s/%[2]d*%[3]d + split)*%[2]d + %[1]s%%%[2]d", index, rows*columns, t.splits)
+	}
+	p.printf("for (int split = %s; split < %d; split += %d) %s += partial[%s];", from, t.splits, step, sum, at)
+	if groups > 1 {
+		p.printf("}")
+		p.printf("__shared__ float groups[%d][%d];", groups, each)
+		p.printf("groups[group][place] = %s;", sum)
+		p.printf("__syncthreads();")
+		p.printf("if (group > 0 || %s >= %d) return;", index, count)
+		p.printf("for (int g = 1; g < %d; g++) %s += groups[g][place];", groups, sum)
+	}
 	if batch == 1 {
 		p.printf("const int column = %[1]s%%%[2]d, row = %[1]s/%[2]d;", index, columns)
 	} else {
 		p.printf("const int column = %[1]s%%%[2]d, row = %[1]s/%[2]d%%%[3]d, batch = %[1]s/%[4]d;", index, columns, rows, columns*rows)
-		before = fmt.Sprintf("batch*%d + ", t.splits)
 	}
 	p.decode(c.batch, "batch")
 	p.decode(c.rows, "row")
 	p.decode(c.columns, "column")
-	sum := p.scope.Take(p.variable(c.reduce.Var))
-	p.vars[c.reduce.Var] = sum
-	p.printf("float %s = 0.0f;", sum)
-	p.printf("for (int split = 0; split < %d; split++) {", t.splits)
-	p.printf("%s += partial[((%ssplit)*%d + row)*%d + column];", sum, before, rows, columns)
-	p.printf("}")
 	p.statements(c.rest)
 	return p.done(grid, block)
 }

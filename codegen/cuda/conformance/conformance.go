@@ -182,8 +182,8 @@ func UnitOf(g *ir.Graph) (*compiler.Unit, error) {
 func (s *Suite) Emit() (*cuda.Program, error) { return cuda.Emit(s.Unit, s.Name+".net") }
 
 // Larger has shapes that use every way of mapping a nest to threads: tiles of
-// several sizes with edges, split sums, teams of a warp and of a block, four
-// elements a thread.
+// several sizes with edges, split sums, teams of a warp, of a block and of several,
+// four elements a thread.
 func Larger() []example.Example {
 	window := func(stride, pad, dilation, group int) op.Window {
 		return op.Window{Stride: []int{stride, stride}, Pad: []int{pad, pad}, Dilation: []int{dilation, dilation}, Group: group}
@@ -202,6 +202,9 @@ func Larger() []example.Example {
 		{Op: &op.Softmax{Axis: 1}, In: []ir.Type{f32(3, 1000)}},
 		{Op: &op.SoftmaxGrad{Axis: 1}, In: []ir.Type{f32(5, 100), f32(5, 100)}},
 		{Op: &op.BatchNorm{Eps: 1e-3}, In: []ir.Type{f32(6, 3, 9, 9)}},
+		{Op: &op.BatchNorm{Eps: 1e-3}, In: []ir.Type{f32(4, 3, 50, 51)}}, // blocks share the sums of a channel
+		{Op: &op.Softmax{Axis: 1}, In: []ir.Type{f32(2, 9000)}},
+		{Op: &op.Sum{Axes: []int{0, 1}}, In: []ir.Type{f32(80, 101)}},
 		{Op: &op.SoftmaxLoss{Axis: 1, Normalization: "valid", HasIgnore: true, Ignore: 1}, In: []ir.Type{f32(130, 3), ir.Int(130)}},
 		{Op: &op.SoftmaxLossGrad{Axis: 1, Normalization: "valid", HasIgnore: true, Ignore: 1}, In: []ir.Type{f32(130, 3), ir.Int(130), f32()}},
 		{Op: &op.Accuracy{Axis: 1, TopK: 1}, In: []ir.Type{f32(100, 3), ir.Int(100)}},
