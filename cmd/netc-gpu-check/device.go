@@ -66,7 +66,7 @@ func openDevice(s *conformance.Suite) (*device, error) {
 func launches(list []emitted.Launch) []cuda.Launch {
 	var out []cuda.Launch
 	for _, l := range list {
-		one := cuda.Launch{Kernel: l.Kernel, Layers: l.Layers, Grid: l.Grid, Block: l.Block, Shared: l.Shared}
+		one := cuda.Launch{Kernel: l.Kernel, Layers: l.Layers, Grid: l.Grid, Block: l.Block, Shared: l.Shared, After: l.After}
 		for _, a := range l.Args {
 			one.Args = append(one.Args, a.Offset)
 		}

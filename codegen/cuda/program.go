@@ -32,7 +32,7 @@ type Program struct {
 	Precision string
 }
 
-// Phase is one pass, whose launches run one after the other.
+// Phase is one pass. Its launches can run one after the other.
 type Phase struct {
 	Name     string // "train", "update" or "test"
 	Launches []Launch
@@ -57,6 +57,9 @@ type Launch struct {
 	Grid, Block [3]int
 	Shared      int // dynamic shared memory, bytes
 	Args        []Arg
+	// After are the launches of the phase, by number, that must be over before this
+	// one; what those wait for is not listed.
+	After []int
 }
 
 // Arg is a pointer that a kernel takes.
@@ -100,7 +103,8 @@ func align(bytes int) int {
 type emitter struct {
 	names        *cpu.Scope
 	scratch      int    // where the scratch begins
-	scratchBytes int    // the most that a kernel needs
+	scratchNext  int    // the first byte of it, from there, that the nest before does not use
+	scratchBytes int    // how much of it is used
 	precision    string // of contractions
 	helpers      map[string]bool
 	functions    []*function
@@ -160,17 +164,16 @@ func (e *emitter) phase(p *compiler.Phase) (*Phase, error) {
 		layers, _ := describe.Origins(k.Node.From)
 		work := describe.WorkOf(p, k, loop.Lower(k.Nest, k.Schedule).Operations(), passes)
 		kernels, plain := e.kernels(names[i], false, p, k), e.kernels(names[i], true, p, k)
+		scratch := e.reserve(kernels)
 		for j, printed := range kernels {
 			launch := Launch{Kernel: e.function(printed, plain[j]), Layers: layers, Work: work, Grid: printed.grid, Block: printed.block}
 			if j > 0 { // the work is the first kernel's; the others only gather what it left
 				launch.Work = describe.Work{Pass: work.Pass, Bytes: work.Bytes}
 			}
 			for _, a := range printed.args {
-				arg := Arg{Tensor: a.name, Offset: e.scratch, Bytes: a.bytes, Element: ir.F32.Size(), Written: a.written}
+				arg := Arg{Tensor: a.name, Offset: scratch, Bytes: a.bytes, Element: ir.F32.Size(), Written: a.written}
 				if a.value != nil {
 					arg.Offset, arg.Element = p.Plan.Offsets[a.value], a.value.Type.DType.Size()
-				} else {
-					e.scratchBytes = max(e.scratchBytes, a.bytes)
 				}
 				launch.Args = append(launch.Args, arg)
 			}
@@ -190,7 +193,33 @@ func (e *emitter) phase(p *compiler.Phase) (*Phase, error) {
 				{w.Value.Name, p.Plan.Offsets[w.Value], w.Value.Type.Bytes(), w.Value.Type.DType.Size(), false},
 			}})
 	}
+	orderLaunches(out.Launches)
 	return out, nil
+}
+
+// scratchRing is how far the scratch of kernels side by side is kept apart: what
+// stays in the second-level cache of a large GPU.
+const scratchRing = 48 << 20
+
+// reserve gives the place of the scratch that a nest's kernels share: behind that
+// of the nest before, so that the two can run at the same time, until the ring is
+// full.
+func (e *emitter) reserve(kernels []printed) (offset int) {
+	bytes := 0
+	for _, k := range kernels {
+		for _, a := range k.args {
+			if a.value == nil {
+				bytes = max(bytes, align(a.bytes))
+			}
+		}
+	}
+	if e.scratchNext+bytes > scratchRing {
+		e.scratchNext = 0
+	}
+	offset = e.scratch + e.scratchNext
+	e.scratchNext += bytes
+	e.scratchBytes = max(e.scratchBytes, e.scratchNext)
+	return offset
 }
 
 // printed is the text of one kernel and how it is launched.

@@ -50,8 +50,9 @@ var accelerators = []runtime.Accelerator{{Name: "cuda", Open: func(p *runtime.Pr
 return cuda.Open(p, &cuda.Program{Name: %q, Source: cudaSource, Arena: %d, Precision: %q, Phases: cudaPhases, Setup: cudaSetup}, cuda.Libraries{Driver: dl.OpenDriver, Compiler: dl.OpenCompiler})
 }}}
 
-// cudaPhases are the launches of each pass, one after the other. Arguments are
-// places in the arena, in bytes.
+// cudaPhases are the launches of each pass, in an order in which they can run one
+// after the other; on the GPU each waits only for those that it names. Arguments
+// are places in the arena, in bytes.
 var cudaPhases = map[string][]cuda.Launch{
 `, m.Name+".cu", gpu.Bytes, gpu.Precision)
 	for _, p := range gpu.Phases {
@@ -83,7 +84,11 @@ func launchLiteral(l *cuda.Launch) string {
 	for _, a := range l.Args {
 		text += fmt.Sprintf("\n%d, // %s", a.Offset, clean(a.Tensor))
 	}
-	return text + "\n}},\n"
+	text += "\n}"
+	if len(l.After) > 0 {
+		text += fmt.Sprintf(", After: %#v", l.After)
+	}
+	return text + "},\n"
 }
 
 // copyCUDA adds the packages that run kernels on a GPU, without their tests, as

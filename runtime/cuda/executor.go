@@ -27,6 +27,9 @@ type Executor struct {
 	arena    Memory
 	upload   Stream // copies of inputs
 	compute  Stream
+	side     []Stream // on which graphs branch, besides compute
+	made     []Event  // that order the launches of graphs while they are captured
+	marks    []Event  // those of them that are free
 	phases   []*phase
 	setUp    *phase    // the last that was started, whose setup the arena holds; nil where parameters have changed since
 	pending  []*slot   // of training passes that were started, whose loss was not taken
@@ -112,6 +115,13 @@ func (e *Executor) prepare() (err error) {
 	}
 	if e.upload, err = e.gpu.NewStream(); err != nil {
 		return err
+	}
+	for len(e.side) < mostBranches-1 {
+		stream, err := e.gpu.NewStream()
+		if err != nil {
+			return err
+		}
+		e.side = append(e.side, stream)
 	}
 	if e.arena, err = e.alloc(e.network.Arena); err != nil {
 		return err
@@ -307,7 +317,11 @@ func (e *Executor) issue(p *phase, s *slot, wait bool) error {
 	if err := e.bring(p, s); err != nil {
 		return err
 	}
-	if err := e.launches(p, p.setup, len(p.launches), wait); err != nil {
+	if wait {
+		if err := e.launches(p, p.setup, len(p.launches), wait); err != nil {
+			return err
+		}
+	} else if err := e.issueBranches(p); err != nil {
 		return err
 	}
 	if s.loss.host != nil {
@@ -320,7 +334,7 @@ func (e *Executor) issue(p *phase, s *slot, wait bool) error {
 // each.
 func (e *Executor) launches(p *phase, first, end int, wait bool) error {
 	for i := first; i < end; i++ {
-		if err := e.launch(p, i); err != nil {
+		if err := e.launch(p, i, e.compute); err != nil {
 			return err
 		}
 		if wait {
@@ -360,16 +374,16 @@ func (e *Executor) bring(p *phase, s *slot) error {
 }
 
 // launch queues one kernel.
-func (e *Executor) launch(p *phase, i int) error {
+func (e *Executor) launch(p *phase, i int, stream Stream) error {
 	l := &p.launches[i]
 	if l.Copy != 0 {
-		return of(e.gpu.Copy(e.arena+Memory(l.Args[0]), e.arena+Memory(l.Args[1]), l.Copy, e.compute), l)
+		return of(e.gpu.Copy(e.arena+Memory(l.Args[0]), e.arena+Memory(l.Args[1]), l.Copy, stream), l)
 	}
 	args := make([]Memory, len(l.Args))
 	for k, offset := range l.Args {
 		args[k] = e.arena + Memory(offset)
 	}
-	return of(e.gpu.Launch(p.ready[i], l.config(), e.compute, args), l)
+	return of(e.gpu.Launch(p.ready[i], l.config(), stream, args), l)
 }
 
 // phaseOf finds a phase of the program.
@@ -557,13 +571,13 @@ func (e *Executor) Close() error {
 			note(e.drop(p.kept))
 		}
 	}
-	for _, event := range e.timing {
+	for _, event := range append(e.timing, e.made...) {
 		note(e.gpu.DestroyEvent(event))
 	}
 	if e.arena != 0 {
 		note(e.gpu.Free(e.arena))
 	}
-	for _, s := range []Stream{e.upload, e.compute} {
+	for _, s := range append(e.side, e.upload, e.compute) {
 		if s != 0 {
 			note(e.gpu.DestroyStream(s))
 		}

@@ -82,13 +82,13 @@ extern "C" __global__ void total(float* out, const float* in, const int* offset)
 		Phases: map[string][]cuda.Launch{
 			"train": {
 				{Kernel: "scale", Layers: "scale1", Grid: one, Block: four, Args: []int{scaled, data, rate}, Pass: "forward", Operations: 4, Bytes: 36},
-				{Kernel: "increase", Layers: "ip1 + relu1", Grid: four, Block: one, Shared: 60000, Args: []int{w, scaled}, Pass: "update", MultiplyAdds: 4, Bytes: 32},
-				{Kernel: "total", Layers: "loss", Grid: one, Block: one, Args: []int{loss, w, iteration}, Pass: "forward", Bytes: 24},
+				{Kernel: "increase", Layers: "ip1 + relu1", Grid: four, Block: one, Shared: 60000, Args: []int{w, scaled}, After: []int{0}, Pass: "update", MultiplyAdds: 4, Bytes: 32},
+				{Kernel: "total", Layers: "loss", Grid: one, Block: one, Args: []int{loss, w, iteration}, After: []int{1}, Pass: "forward", Bytes: 24},
 			},
 			"test": {
 				{Kernel: "scale", Layers: "norm", Grid: one, Block: four, Args: []int{scaled, w, rate}},
-				{Kernel: "increase", Layers: "norm", Grid: four, Block: one, Args: []int{tested, scaled}},
-				{Kernel: "total", Layers: "accuracy", Grid: one, Block: one, Args: []int{result, tested, iteration}},
+				{Kernel: "increase", Layers: "norm", Grid: four, Block: one, Args: []int{tested, scaled}, After: []int{0}},
+				{Kernel: "total", Layers: "accuracy", Grid: one, Block: one, Args: []int{result, tested, iteration}, After: []int{1}},
 			},
 		},
 		Setup: map[string]int{"test": 1},
@@ -186,8 +186,13 @@ func TestStepIsOneGraph(t *testing.T) {
 	graph := `cuStreamBeginCapture_v2 1 2
 cuMemcpyDtoDAsync_v2 dev1+256 dev3 16 stream 1
 cuMemcpyDtoDAsync_v2 dev1+64 dev3+64 132 stream 1
+cuEventCreate 2
+cuEventRecord 3 stream 1
 cuLaunchKernel scale grid 1 1 1 block 4 1 1 shared 0 stream 1 extra 0 (dev1+320 dev1+256 dev1+64)
+cuEventCreate 2
+cuEventRecord 4 stream 1
 cuLaunchKernel increase grid 4 1 1 block 1 1 1 shared 60000 stream 1 extra 0 (dev1 dev1+320)
+cuEventRecord 4 stream 1
 cuLaunchKernel total grid 1 1 1 block 1 1 1 shared 0 stream 1 extra 0 (dev1+384 dev1 dev1+128)
 cuMemcpyDtoHAsync_v2 pinned4 dev1+384 4 stream 1
 cuStreamEndCapture 1
@@ -211,6 +216,39 @@ cuEventRecord 2 stream 1
 	check(t, e.Start(&n.Train))
 	if got := fake.Calls(); got != want {
 		t.Errorf("the first step calls\n%swant\n%s", got, want)
+	}
+}
+
+// TestGraphBranches: kernels that do not wait for each other are captured on
+// streams of their own, and the graph waits for all of them.
+func TestGraphBranches(t *testing.T) {
+	n := newTiny()
+	launches := n.network.Phases["train"]
+	launches[1].After, launches[2].After = nil, []int{0, 1}
+	n.network.Phases["train"] = append(launches, launches[0])
+	e, fake := open(t, n)
+	defer e.Close()
+	opened := fake.Calls()
+	begin := strings.Index(opened, "cuLaunchKernel")
+	end := strings.Index(opened, "cuMemcpyDtoHAsync_v2")
+	want := `cuLaunchKernel scale grid 1 1 1 block 4 1 1 shared 0 stream 1 extra 0 (dev1+320 dev1+256 dev1+64)
+cuEventCreate 2
+cuEventRecord 4 stream 1
+cuStreamWaitEvent 3 3 0
+cuLaunchKernel increase grid 4 1 1 block 1 1 1 shared 60000 stream 3 extra 0 (dev1 dev1+320)
+cuEventCreate 2
+cuEventRecord 5 stream 3
+cuStreamWaitEvent 3 4 0
+cuLaunchKernel total grid 1 1 1 block 1 1 1 shared 0 stream 3 extra 0 (dev1+384 dev1 dev1+128)
+cuStreamWaitEvent 4 3 0
+cuLaunchKernel scale grid 1 1 1 block 4 1 1 shared 0 stream 4 extra 0 (dev1+320 dev1+256 dev1+64)
+cuEventRecord 5 stream 3
+cuStreamWaitEvent 1 5 0
+cuEventRecord 5 stream 4
+cuStreamWaitEvent 1 5 0
+`
+	if got := opened[begin:end]; got != want {
+		t.Errorf("captured\n%swant\n%s", got, want)
 	}
 }
 

@@ -52,7 +52,7 @@ func (e *Executor) TimeKernels(which *runtime.Phase, sums []time.Duration) error
 			if err := e.gpu.Record(events[i], e.compute); err != nil {
 				return err
 			}
-			if err := e.launch(p, p.setup+i); err != nil {
+			if err := e.launch(p, p.setup+i, e.compute); err != nil {
 				return err
 			}
 		}

@@ -28,6 +28,7 @@ type Launch struct {
 	Cluster [3]int // blocks that share their shared memory; zeros for none
 	Shared  int    // bytes of dynamic shared memory
 	Args    []int  // byte offsets in the arena, one for each parameter
+	After   []int  // the launches of the phase that must be over before, by number; what those wait for is not listed
 
 	// Copy, where it is not 0, makes this a copy of so many bytes from Args[1]
 	// to Args[0] instead of a kernel's launch; Kernel is then only a name.
@@ -60,6 +61,11 @@ func (p *Program) Check() error {
 	for phase, launches := range p.Phases {
 		for i := range launches {
 			l := &launches[i]
+			for _, before := range l.After {
+				if before < 0 || before >= i {
+					return fmt.Errorf("%s, phase %s, kernel %s: it waits for launch %d and is number %d", p.Name, phase, l.Kernel, before, i)
+				}
+			}
 			if err := p.checkLaunch(l); err != nil {
 				return fmt.Errorf("%s, phase %s, kernel %s: %w", p.Name, phase, l.Kernel, err)
 			}

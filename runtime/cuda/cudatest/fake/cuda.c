@@ -15,7 +15,7 @@ typedef int CUresult;
 typedef int CUdevice;
 typedef uint64_t CUdeviceptr;
 
-enum { NOT_READY = 600, INVALID_HANDLE = 400, NOT_FOUND = 500, INVALID_VALUE = 1, CAPTURE_INVALIDATED = 901, INVALID_IMAGE = 200 };
+enum { NOT_READY = 600, INVALID_HANDLE = 400, NOT_FOUND = 500, INVALID_VALUE = 1, CAPTURE_INVALIDATED = 901, CAPTURE_UNJOINED = 904, INVALID_IMAGE = 200 };
 
 // ---- the control side, for tests
 
@@ -101,6 +101,7 @@ int fake_live(void) { // allocations not freed
 void fake_forget(void) { for (int i = 0; i < allocated; i++) free(allocations[i].at); allocated = 0; }
 
 #define PARAMETERS 32
+#define MOST_OPERATIONS 4096
 struct function { char name[128]; int parameters, shared; };
 static struct function functions[MOST];
 static int function_count;
@@ -109,12 +110,16 @@ static int module_count;
 
 struct operation { int kind; CUdeviceptr to; const void *from; void *host; CUdeviceptr source; size_t bytes; int value; struct function *function; uint64_t args[PARAMETERS]; unsigned threads, grid[3], block[3]; };
 enum { UPLOAD, DOWNLOAD, COPY, FILL, KERNEL };
-struct graph { struct operation list[1024]; int count; };
+struct graph { struct operation list[MOST_OPERATIONS]; int count; uint64_t origin; };
 static struct graph *graphs[MOST];
 static int graph_count;
 static struct graph *execs[MOST];
 static int exec_count;
 static struct graph *capturing[MOST]; // by stream
+static int unjoined[MOST]; // by stream: operations that the capture's origin does not wait for
+static struct graph *event_graph[MOST]; // the capture that an event was recorded in
+static int event_covers[MOST]; // and the operations of its stream before it
+static uint64_t event_stream[MOST];
 static int stream_count, event_count;
 static float event_times[MOST];
 static float clock_ms;
@@ -213,8 +218,9 @@ static void perform(struct operation *o) {
 static CUresult queue(uint64_t stream, struct operation *o) {
     struct graph *g = capturing[stream];
     if (g) {
-        if (g->count == 1024) return CAPTURE_INVALIDATED;
+        if (g->count == MOST_OPERATIONS) return CAPTURE_INVALIDATED;
         g->list[g->count++] = *o;
+        if (stream != g->origin) unjoined[stream]++;
     } else perform(o);
     return 0;
 }
@@ -346,15 +352,30 @@ CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, uint
 CUresult cuStreamCreate(uint64_t *s, unsigned flags) { CALL(" %u", flags); *s = ++stream_count; return 0; }
 CUresult cuStreamDestroy_v2(uint64_t s) { CALL(" %d", (int)s); return 0; }
 CUresult cuStreamSynchronize(uint64_t s) { CALL(" %d", (int)s); return capturing[s] ? 900 : 0; }
-CUresult cuStreamWaitEvent(uint64_t s, uint64_t e, unsigned flags) { CALL(" %d %d %u", (int)s, (int)e, flags); return 0; }
+CUresult cuStreamWaitEvent(uint64_t s, uint64_t e, unsigned flags) {
+    CALL(" %d %d %u", (int)s, (int)e, flags);
+    struct graph *g = event_graph[e];
+    if (!g) return 0;
+    uint64_t from = event_stream[e];
+    capturing[s] = g; // the stream joins the capture
+    if (from != s && unjoined[from] == event_covers[e]) {
+        if (s != g->origin) unjoined[s] += unjoined[from];
+        unjoined[from] = 0;
+    }
+    return 0;
+}
 CUresult cuEventCreate(uint64_t *e, unsigned flags) { CALL(" %u", flags); *e = ++event_count; return 0; }
 CUresult cuEventDestroy_v2(uint64_t e) { CALL(" %d", (int)e); return 0; }
-CUresult cuEventRecord(uint64_t e, uint64_t s) { CALL(" %d stream %d", (int)e, (int)s); event_times[e] = clock_ms; return 0; }
+CUresult cuEventRecord(uint64_t e, uint64_t s) {
+    CALL(" %d stream %d", (int)e, (int)s);
+    event_times[e] = clock_ms, event_graph[e] = capturing[s], event_stream[e] = s, event_covers[e] = unjoined[s];
+    return 0;
+}
 CUresult cuEventSynchronize(uint64_t e) { CALL(" %d", (int)e); busy_queries = 0; return 0; }
 CUresult cuEventQuery(uint64_t e) { CALL(" %d", (int)e); return busy_queries > 0 ? (busy_queries--, NOT_READY) : 0; }
 CUresult cuEventElapsedTime(float *ms, uint64_t from, uint64_t to) { CALL(" %d %d", (int)from, (int)to); *ms = event_times[to] - event_times[from]; return 0; }
 
-CUresult cuStreamBeginCapture_v2(uint64_t s, int mode) { CALL(" %d %d", (int)s, mode); capturing[s] = calloc(1, sizeof(struct graph)); return 0; }
+CUresult cuStreamBeginCapture_v2(uint64_t s, int mode) { CALL(" %d %d", (int)s, mode); capturing[s] = calloc(1, sizeof(struct graph)); capturing[s]->origin = s; return 0; }
 CUresult cuStreamEndCapture(uint64_t s, uint64_t *g) {
     struct graph *captured = capturing[s];
     text("%s %d\n", __func__, (int)s);
@@ -363,7 +384,15 @@ CUresult cuStreamEndCapture(uint64_t s, uint64_t *g) {
         if (captured) captured->count = 0;
         return code;
     }
-    capturing[s] = NULL;
+    int open = 0;
+    for (int i = 0; i <= stream_count; i++) {
+        if (capturing[i] != captured) continue;
+        open += unjoined[i];
+        capturing[i] = NULL, unjoined[i] = 0;
+    }
+    for (int i = 0; i <= event_count; i++)
+        if (event_graph[i] == captured) event_graph[i] = NULL;
+    if (open) return CAPTURE_UNJOINED;
     graphs[graph_count++] = captured;
     *g = graph_count;
     return 0;
