@@ -68,11 +68,12 @@ CHECKED = --set train.display=1 --set test.iterations=1 --set solver.lr=0.001
 gpu-check-folder:
 	go build -o build/netc ./cmd/netc
 	CGO_ENABLED=0 go build -o $(GPU)/ -ldflags "-s -w -X main.commit=$$(git describe --always --dirty)" ./cmd/netc-gpu-check
-	set -e; for net in models/*.net; do \
-		name=$$(basename $$net .net); source=build/gpu-source/$$name; \
-		build/netc build $$net --quiet --device cuda $(CHECKED) -o $$source >/dev/null; \
-		(cd $$source && GOWORK=off CGO_ENABLED=0 go build -ldflags="-s -w" -o ../../gpu/models/$$name ./cmd/*); \
-	done
+	set -e; for net in models/*.net; do for device in cuda cpu; do \
+		name=$$(basename $$net .net); source=build/gpu-source/$$device/$$name; \
+		folder=models; test $$device = cuda || folder=models-$$device; \
+		build/netc build $$net --quiet --device $$device $(CHECKED) -o $$source >/dev/null; \
+		(cd $$source && GOWORK=off CGO_ENABLED=0 go build -ldflags="-s -w" -o ../../../gpu/$$folder/$$name ./cmd/*); \
+	done; done
 
 gpu-bench-folder:
 	CGO_ENABLED=0 go build -o $(GPU)/ -ldflags "-s -w" ./bench

@@ -25,7 +25,10 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	value := func(flag string) string { return os.Args[slices.Index(os.Args, flag)+1] }
-	device, out := value("--device"), value("--out")
+	device, out := "cpu", value("--out")
+	if slices.Contains(os.Args, "--device") {
+		device = value("--device")
+	}
 	if role == "no GPU" && device == "cuda" {
 		fmt.Fprintln(os.Stderr, "error: --device cuda: no GPU")
 		os.Exit(1)
@@ -74,7 +77,7 @@ func TestTraining(t *testing.T) {
 	} {
 		t.Setenv("CHECK_ROLE", role)
 		r := &report{}
-		if err := r.training(context.Background(), folder); err != nil {
+		if err := r.training(context.Background(), folder, folder); err != nil {
 			t.Fatal(err)
 		}
 		page := r.markdown()
@@ -87,7 +90,7 @@ func TestTraining(t *testing.T) {
 	if page := r.markdown(); r.failures != 1 || !strings.Contains(page, "- operators FAILED: cuModuleLoadDataEx failed\n") {
 		t.Errorf("what cannot be checked:\n%s", page)
 	}
-	if err := (&report{}).training(context.Background(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "make gpu-folder") {
+	if err := (&report{}).training(context.Background(), t.TempDir(), ""); err == nil || !strings.Contains(err.Error(), "make gpu-folder") {
 		t.Errorf("without programs: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ var parts = []string{"conformance", "training", "sanitizer"}
 // options are the command line.
 type options struct {
 	only   []string
-	models string // folder of the models' programs
+	models string // folder of the models' programs; that of those for the processor is beside it
 	out    string // file of the report
 }
 
@@ -47,7 +47,7 @@ func parseOptions(args []string) (*options, error) {
 	var only string
 	f := flag.NewFlagSet("netc-gpu-check", flag.ContinueOnError)
 	f.StringVar(&only, "only", strings.Join(parts, ","), "what to check, separated by commas")
-	f.StringVar(&o.models, "models", "", "folder of the models' programs (default models beside this command)")
+	f.StringVar(&o.models, "models", "", "folder of the models' programs, beside which FOLDER-cpu has those for the processor (default models beside this command)")
 	f.StringVar(&o.out, "out", "", "file for the report, besides stdout")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (o *options) run(ctx context.Context) (right bool, err error) {
 		case "conformance":
 			err = r.conformance(ctx)
 		case "training":
-			err = r.training(ctx, o.models)
+			err = r.training(ctx, o.models, filepath.Clean(o.models)+"-cpu")
 		case "sanitizer":
 			err = r.sanitizer(ctx, o.models)
 		}

@@ -114,7 +114,7 @@ func (r *report) printModels(b *strings.Builder) {
 	if len(r.models) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "## Training\n\n%d steps of each model's own program, on random images with its run file's batch, on the GPU and on the processor (plain Go). Losses may differ by %.0e, relative where they are above 1; a second run on the GPU must give the same bits. The times are of whole steps of so short a run and no measurement.\n\n", steps, lossBound)
+	fmt.Fprintf(b, "## Training\n\n%d steps of each model's own program, on random images with its run file's batch, on the GPU and by the program for the processor. Losses may differ by %.0e, relative where they are above 1; a second run on the GPU must give the same bits. The times are of whole steps of so short a run and no measurement.\n\n", steps, lossBound)
 	b.WriteString("| model | batch | losses on the GPU | largest difference | ms a step, GPU | processor | |\n|---|---|---|---|---|---|---|\n")
 	for _, m := range r.models {
 		losses := "–"

@@ -36,7 +36,9 @@ type modelResult struct {
 }
 
 // training trains each model on the processor, on the GPU, and on the GPU again.
-func (r *report) training(ctx context.Context, folder string) error {
+// The programs of the second folder, of the same names, are those for the
+// processor.
+func (r *report) training(ctx context.Context, folder, processors string) error {
 	programs, err := modelPrograms(folder)
 	if err != nil {
 		return err
@@ -44,7 +46,7 @@ func (r *report) training(ctx context.Context, folder string) error {
 	for _, program := range programs {
 		m := &modelResult{name: filepath.Base(program)}
 		fmt.Fprintf(os.Stderr, "         %s\n", m.name)
-		if err := m.train(ctx, program); err != nil {
+		if err := m.train(ctx, program, filepath.Join(processors, m.name)); err != nil {
 			m.fault = err.Error()
 		}
 		r.model(m)
@@ -74,8 +76,8 @@ func modelPrograms(folder string) ([]string, error) {
 }
 
 // train fills in the result; its error says what could not be done.
-func (m *modelResult) train(ctx context.Context, program string) error {
-	processor, err := runProgram(ctx, program, "cpu")
+func (m *modelResult) train(ctx context.Context, program, forProcessor string) error {
+	processor, err := runProgram(ctx, forProcessor, "cpu")
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ type trained struct {
 
 // trainingArgs are the command line by which a program trains.
 func trainingArgs(device, out string) []string {
-	return []string{"train", "--device", device, "--data", "noise", "--iterations", fmt.Sprint(steps), "--log", "jsonl", "--out", out, "--json", "--quiet"}
+	return []string{"train", "--data", "noise", "--iterations", fmt.Sprint(steps), "--log", "jsonl", "--out", out, "--json", "--quiet", "--device", device}
 }
 
 // runProgram trains a model's program on noise. It reports each step's loss,
@@ -136,7 +138,11 @@ func runProgram(ctx context.Context, program, device string) (*trained, error) {
 	}
 	defer os.RemoveAll(folder)
 	run := filepath.Join(folder, "run")
-	command := exec.CommandContext(ctx, program, trainingArgs(device, run)...)
+	args := trainingArgs(device, run)
+	if device == "cpu" { // a program for the processor alone has no such flag
+		args = args[:len(args)-2]
+	}
+	command := exec.CommandContext(ctx, program, args...)
 	var out, said bytes.Buffer
 	command.Stdout, command.Stderr = &out, &said
 	if err := command.Run(); err != nil {
