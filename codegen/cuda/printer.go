@@ -25,10 +25,10 @@ type printer struct {
 	args      []argument
 	names     map[*ir.Value]string
 	vars      map[*loop.Var]string
-	quads     map[*ir.Value]string // arrays of four that hold a tensor's elements at the thread's place
-	here      *loop.Var            // the variable that is this place
-	plain     bool                 // no comment, and names that do not say what for
-	precision string               // of the contraction that is printed
+	quads     map[*ir.Value]string     // arrays of four that hold a tensor's elements at the thread's place
+	places    map[*ir.Value]*loop.Expr // this place, in each of these tensors
+	plain     bool                     // no comment, and names that do not say what for
+	precision string                   // of the contraction that is printed
 }
 
 func newPrinter(name string, plain bool, k *compiler.Kernel, offsets map[*ir.Value]int, helpers map[string]bool) *printer {
@@ -387,7 +387,7 @@ func (p *printer) call(e *loop.Expr) string {
 
 // element prints a tensor's element at a position.
 func (p *printer) element(v *ir.Value, at *loop.Expr) string {
-	if quad := p.quads[v]; quad != "" && at.Op == loop.Ref && at.Var == p.here {
+	if quad := p.quads[v]; quad != "" && at.Equal(p.places[v]) {
 		return quad
 	}
 	return p.names[v] + "[" + p.expr(at) + "]"

@@ -97,8 +97,7 @@ func (p *printer) quadThreads(code *loop.Code, tensors []*ir.Value) printed {
 	first := p.scope.Take("first")
 	p.printf("const int %s = (blockIdx.x*%d + threadIdx.x)*4;", first, size)
 	p.printf("if (%s >= %d) return;", first, code.Tasks)
-	p.quads = map[*ir.Value]string{}
-	p.here = code.Task
+	p.quads, p.places = map[*ir.Value]string{}, map[*ir.Value]*loop.Expr{}
 	arrays := map[*ir.Value]string{}
 	lane := p.scope.Take("j")
 	loaded := map[*ir.Value]bool{}
@@ -110,7 +109,7 @@ func (p *printer) quadThreads(code *loop.Code, tensors []*ir.Value) printed {
 	for _, v := range tensors {
 		arrays[v] = p.scope.Take(p.names[v] + "4")
 		p.printf("%s %s[4];", cType(v), arrays[v])
-		p.quads[v] = arrays[v] + "[" + lane + "]"
+		p.quads[v], p.places[v] = arrays[v]+"["+lane+"]", loop.R(code.Task)
 		if loaded[v] {
 			p.printf("%s(%s, %s + %s);", p.helper("load4"), arrays[v], p.names[v], first)
 		}

@@ -220,6 +220,10 @@ func (p *printer) tiles(c *contraction, t tile) printed {
 	grid, block := launchOf(c, t)
 	p.open(fmt.Sprintf("%s: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
 	sums := p.tileSums(c, t, "blockIdx.z", "0", fmt.Sprint(t.steps))
+	if q := p.quadOf(c); q != nil && !t.tensor {
+		p.quadSums(c, t, q, sums)
+		return p.done(grid, block)
+	}
 	p.eachSum(c, t, func(sum string) {
 		p.decode(c.rows, "row")
 		p.decode(c.columns, "column")

@@ -38,7 +38,7 @@ func Lower(nest *Nest, s Schedule) *Code {
 
 func lower(nest *Nest, s Schedule) *Code {
 	code := &Code{Reads: nest.Loads(), Writes: nest.Stores(), Task: &Var{Name: "task", Kind: Int}}
-	nest = flatten(nest)
+	nest = nest.Flat()
 	if len(s.Tiles) == 0 {
 		nest = mergeAxes(nest)
 	}
@@ -53,8 +53,9 @@ func lower(nest *Nest, s Schedule) *Code {
 	return code
 }
 
-// flatten replaces loads and stores by their row-major positions.
-func flatten(nest *Nest) *Nest {
+// Flat is the nest with loads and stores by their places in memory: Get and Put in
+// the place of Load and Store.
+func (nest *Nest) Flat() *Nest {
 	return &Nest{Axes: nest.Axes, Body: flatStores(MapExprs(nest.Body, (*Expr).Flat))}
 }
 

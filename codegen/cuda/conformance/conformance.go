@@ -192,6 +192,7 @@ func Larger() []example.Example {
 	list := []example.Example{
 		{Op: &op.MatMul{}, In: []ir.Type{f32(70, 40), f32(40, 130)}},
 		{Op: &op.MatMul{TransA: true}, In: []ir.Type{f32(33, 70), f32(33, 90)}},
+		{Op: &op.MatMul{}, In: []ir.Type{f32(70, 40), f32(40, 132)}},              // columns in fours
 		{Op: &op.MatMul{TransB: true}, In: []ir.Type{f32(64, 800), f32(10, 800)}}, // split
 		{Op: &op.MatMul{TransA: true, TransB: true}, In: []ir.Type{f32(50, 30), f32(140, 50)}},
 		{Op: &op.MatMul{TransB: true}, In: []ir.Type{f32(1, 700), f32(70, 700)}}, // a warp for each
