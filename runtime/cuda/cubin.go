@@ -18,6 +18,10 @@ import (
 // longest go first.
 const keptImages = 50
 
+// splitCompile is the first version of NVRTC, 12.1, that compiles one source on
+// several cores.
+const splitCompile = 12010
+
 // module compiles a source for the GPU, unless the cache holds its machine
 // code, and loads it.
 func (g *gpu) module(source, name string, options []string) (Module, error) {
@@ -33,6 +37,9 @@ func (g *gpu) module(source, name string, options []string) (Module, error) {
 	major, minor, err := compiler.Version()
 	if err != nil {
 		return 0, err
+	}
+	if 1000*major+10*minor >= splitCompile {
+		options = append(options, "--split-compile=0") // on all cores
 	}
 	cache := imagePath(source, fmt.Sprintf("NVRTC %d.%d %s", major, minor, strings.Join(options, " ")))
 	if image := readImage(cache); image != nil {

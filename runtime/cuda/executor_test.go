@@ -495,21 +495,25 @@ func TestCache(t *testing.T) {
 			t.Errorf("%s: compiled %q, want %q", what, got, want)
 		}
 	}
-	const sm90 = "nvrtcCompileProgram --gpu-architecture=sm_90 --std=c++17"
+	const cores = " --split-compile=0"
+	const sm90 = "nvrtcCompileProgram --gpu-architecture=sm_90 --std=c++17" + cores
 	expect("first", compiles(newTiny()), sm90)
 	expect("again", compiles(newTiny()))
 	changed := newTiny()
 	changed.network.Source += "\n// another text"
 	expect("another source", compiles(changed), sm90)
 	changed.network.Options = nil
-	expect("other options", compiles(changed), "nvrtcCompileProgram --gpu-architecture=sm_90")
+	expect("other options", compiles(changed), "nvrtcCompileProgram --gpu-architecture=sm_90"+cores)
 	fake.Machine(1, 12040, 8, 6)
-	expect("a GPU of the generation of sm_80", compiles(newTiny()), "nvrtcCompileProgram --gpu-architecture=sm_80 --std=c++17")
+	expect("a GPU of the generation of sm_80", compiles(newTiny()), "nvrtcCompileProgram --gpu-architecture=sm_80 --std=c++17"+cores)
 	fake.Machine(1, 12040, 10, 0)
-	expect("a GPU that is newer than the compiler", compiles(newTiny()), "nvrtcCompileProgram --gpu-architecture=compute_90 --std=c++17")
+	expect("a GPU that is newer than the compiler", compiles(newTiny()), "nvrtcCompileProgram --gpu-architecture=compute_90 --std=c++17"+cores)
 	fake.Machine(1, 12040, 9, 0)
 	fake.CompilerVersion(12, 6)
 	expect("another compiler", compiles(newTiny()), sm90)
+	fake.CompilerVersion(11, 8)
+	expect("a compiler that uses one core", compiles(newTiny()), strings.TrimSuffix(sm90, cores))
+	fake.CompilerVersion(12, 6)
 	fake.Calls()
 	fake.Fail("cuModuleLoadDataEx", 209, 0)
 	n := newTiny()
@@ -526,8 +530,8 @@ func TestCache(t *testing.T) {
 	check(t, err)
 	files, err := filepath.Glob(filepath.Join(cache, "netc", "cubin", "*"))
 	check(t, err)
-	if len(files) != 6 {
-		t.Errorf("the cache has %d files, want 6: %v", len(files), files)
+	if len(files) != 7 {
+		t.Errorf("the cache has %d files, want 7: %v", len(files), files)
 	}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
