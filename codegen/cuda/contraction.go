@@ -18,6 +18,8 @@ type contraction struct {
 	inner                []*loop.Var
 	a, b                 operand
 	rest                 []loop.Stmt // what is done with each sum
+	quad                 *quad       // how with four at once; nil where it is done one by one
+	after, fours         float64     // the cycles that it takes for a sum, and as how many sums at once
 }
 
 // operand is one factor: its value where cond holds (nil: always), 0 elsewhere.
@@ -71,6 +73,12 @@ func contractionOf(n *loop.Nest) *contraction {
 		return nil
 	}
 	c.mergeInner()
+	c.quad, c.fours = quadOf(c, argumentsOf(n)), 1
+	if c.quad != nil {
+		c.fours = 4
+	}
+	rest := &loop.Nest{Body: c.rest}
+	c.after = float64(loadTime*len(rest.Loads())+storeTime*len(rest.Stores())) / c.fours
 	return c
 }
 

@@ -21,7 +21,7 @@ type quad struct {
 
 // quadOf gives nil where the columns do not come in fours, or nothing that is
 // stored lies in their direction.
-func (p *printer) quadOf(c *contraction) *quad {
+func quadOf(c *contraction, args []argument) *quad {
 	flat := (&loop.Nest{Body: c.rest}).Flat()
 	q := &quad{columns: c.columns, rest: flat.Body, places: map[*ir.Value]*loop.Expr{}, loaded: map[*ir.Value]bool{}, stored: map[*ir.Value]bool{}}
 	for i := len(q.columns) - 2; i >= 0; i-- {
@@ -53,7 +53,7 @@ func (p *printer) quadOf(c *contraction) *quad {
 		}
 	}
 	stores := false
-	for _, a := range p.args {
+	for _, a := range args {
 		switch v := a.value; {
 		case v == nil || q.places[v] == nil:
 		case scattered[v]:
@@ -88,7 +88,8 @@ func isQuad(v *ir.Value, at *loop.Expr, along *loop.Var) bool {
 }
 
 // quadSums prints what is done with a thread's sums, four columns at once.
-func (p *printer) quadSums(c *contraction, t tile, q *quad, sums string) {
+func (p *printer) quadSums(c *contraction, t tile, sums string) {
+	q := c.quad
 	outer := p.scope
 	p.scope = outer.Child()
 	i, four, j := p.scope.Take("i"), p.scope.Take("four"), p.scope.Take("j")

@@ -70,6 +70,9 @@ const (
 	loadLatency      = 700       // cycles from a step's loads to its barrier
 	barrierLatency   = 100       // cycles from there to the products
 	stepInstructions = 24        // of a step's loop
+	soloStall        = 0.4       // how much longer a step of one warp takes than its instructions
+	loadTime         = 100       // cycles that a thread waits for an operand of what follows a sum
+	storeTime        = 40        // and for a result
 	bytesAtIt        = 2e6       // a microsecond, of partial sums
 	launchTime       = 2.0       // microseconds, of the second kernel
 )
@@ -118,13 +121,22 @@ func (t tile) resident() int {
 }
 
 // microseconds estimates how long a contraction takes: in each wave of blocks,
-// steps that wait for their loads or for each other's instructions; then the
-// partial sums.
-func (t tile) microseconds(rows, columns, batch int, loads float64, precision string) float64 {
+// steps that wait for their loads or for each other's instructions, and what is
+// done with the sums; then the partial sums.
+func (t tile) microseconds(c *contraction, loads float64, precision string) float64 {
+	rows, columns, batch := points(c.rows), points(c.columns), points(c.batch)
 	blocks := ceil(rows, t.rows) * ceil(columns, t.columns) * batch * t.splits
-	each := t.stepCycles(loads, precision) * float64(t.threads()) / warp / 4
+	one := t.stepCycles(loads, precision)
+	each := one * float64(t.threads()) / warp / 4
+	sums := float64(t.rows * t.columns / t.threads())
+	after := sums * c.after
+	if t.splits > 1 {
+		after = sums * storeTime
+	} else if t.tensor {
+		after *= c.fours
+	}
 	wave := func(resident int) float64 {
-		return float64(t.stepsEach+2) * max(loadLatency, float64(resident)*each+barrierLatency)
+		return after + float64(t.stepsEach+1)*max(loadLatency, float64(resident)*each+soloStall*one+barrierLatency)
 	}
 	most := t.resident()
 	cycles := float64(blocks/(most*multiprocessors)) * wave(most)
@@ -161,7 +173,7 @@ func tileFor(c *contraction, precision string) tile {
 				}
 				t.stepsEach = ceil(t.steps, splits)
 				t.splits = ceil(t.steps, t.stepsEach) // rounding up may leave fewer
-				cost := t.microseconds(rows, columns, batch, loads, precision)
+				cost := t.microseconds(c, loads, precision)
 				if best.rows == 0 || cost < least*0.98 {
 					best, least = t, cost
 				}
@@ -220,8 +232,8 @@ func (p *printer) tiles(c *contraction, t tile) printed {
 	grid, block := launchOf(c, t)
 	p.open(fmt.Sprintf("%s: a tile of %dx%d for each of %dx%dx%d blocks of %d threads", p.text(c, t), t.rows, t.columns, grid[0], grid[1], grid[2], block[0]), grid, block)
 	sums := p.tileSums(c, t, "blockIdx.z", "0", fmt.Sprint(t.steps))
-	if q := p.quadOf(c); q != nil && !t.tensor {
-		p.quadSums(c, t, q, sums)
+	if c.quad != nil && !t.tensor {
+		p.quadSums(c, t, sums)
 		return p.done(grid, block)
 	}
 	p.eachSum(c, t, func(sum string) {
@@ -348,6 +360,11 @@ func (p *printer) tileSums(c *contraction, t tile, batch, from, to string) strin
 	p.printf("int %s = 0; // the tile that is filled next; the other one is multiplied", stage)
 	p.printf("for (int %[1]s = %[2]s; %[1]s <= %[3]s; %[1]s++) {", step, from, end)
 	p.printf("float %s[%d], %s[%d];", rows.next, rows.each, columns.next, columns.each)
+	for _, s := range []tileSide{rows, columns} {
+		if s.inside != "" {
+			p.printf("bool %s[%d];", s.inside, s.each)
+		}
+	}
 	p.printf("if (%s < %s) {", step, end)
 	outer := p.scope
 	p.scope = outer.Child()
@@ -434,17 +451,35 @@ type tileSide struct {
 	start       string      // the first row or column
 	each        int         // elements that a thread loads
 	threads     int
-	near        bool // neighbouring threads load neighbouring terms
+	near        bool   // neighbouring threads load neighbouring terms
+	inside      string // which of the elements exist: an array; "" where all do, or a branch keeps the others 0
 }
 
 // tileSide names what the block needs for one operand. The threads load along
 // that direction in which neighbours lie side by side.
 func (p *printer) tileSide(c *contraction, o operand, axes []*loop.Var, word string, size int, t tile) tileSide {
-	return tileSide{
+	s := tileSide{
 		operand: o, axes: axes, size: size, depth: t.depth, word: word, each: size * t.depth / t.threads(), threads: t.threads(),
 		tile: p.scope.Take(word + "Tile"), next: p.scope.Take(word + "Next"), start: p.scope.Take(word + "0"),
 		near: innerIsNearer(o, axes, c.near(t)),
 	}
+	if bounded := t.bounds(c) != ""; o.of.Op == loop.Get && (bounded || o.cond != nil) {
+		s.inside = p.scope.Take(word + "Inside")
+	}
+	return s
+}
+
+// bounds is the condition under which a term of a step exists: "%s < 10" of the
+// place along the step's axis; "" where all do.
+func (t tile) bounds(c *contraction) string {
+	count := points(c.inner)
+	if t.along != nil {
+		count = t.along.Extent
+	}
+	if count%t.depth == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%%s < %d", count)
 }
 
 // placeOf gives the row or column and the term, within the tile, of number i of
@@ -489,20 +524,18 @@ func (p *printer) load(c *contraction, s tileSide, t tile, first string) {
 	if first != "" {
 		term = first + " + " + term
 	}
-	bound := ""
+	name := "term"
 	if t.along == nil {
 		p.printf("const int term = %s;", term)
 		p.decode(c.inner, "term")
-		if count := points(c.inner); count%t.depth != 0 {
-			bound = fmt.Sprintf("term < %d", count)
-		}
 	} else {
-		name := p.scope.Take(p.variable(t.along))
+		name = p.scope.Take(p.variable(t.along))
 		p.vars[t.along] = name
 		p.printf("const int %s = %s;", name, term)
-		if t.along.Extent%t.depth != 0 {
-			bound = fmt.Sprintf("%s < %d", name, t.along.Extent)
-		}
+	}
+	bound := t.bounds(c)
+	if bound != "" {
+		bound = fmt.Sprintf(bound, name)
 	}
 	if s.cond != nil {
 		if bound != "" {
@@ -513,18 +546,18 @@ func (p *printer) load(c *contraction, s tileSide, t tile, first string) {
 	switch {
 	case bound == "":
 		p.printf("%s = %s;", next, p.expr(s.of))
-	case s.of.Op == loop.Get:
-		p.printf("const bool inside = %s;", bound)
-		// Without a branch, so that all loads are under way at once.
+	case s.inside != "":
+		// Without a branch, so that all loads are under way at once, and waited for
+		// after the products only.
+		inside := fmt.Sprintf("%s[%s]", s.inside, i)
+		p.printf("%s = %s;", inside, bound)
 		varying, apart := s.apart(t)
 		at := p.scope.Take("at")
-		p.printf("const int %s = inside ? %s : 0;", at, p.bound(varying, bindOr))
+		p.printf("const int %s = %s ? %s : 0;", at, inside, p.bound(varying, bindOr))
 		if apart != nil {
 			at += " + " + p.bound(apart, bindProduct)
 		}
-		value := p.scope.Take("value")
-		p.printf("const %s %s = %s[%s];", cType(s.of.Value), value, p.names[s.of.Value], at)
-		p.printf("%s = inside ? %s : 0.0f;", next, value)
+		p.printf("%s = %s[%s];", next, p.names[s.of.Value], at)
 	default:
 		p.printf("%s = 0.0f;", next)
 		p.printf("if (%s) %s = %s;", bound, next, p.expr(s.of))
@@ -552,6 +585,9 @@ func (p *printer) keep(s tileSide, stage string) {
 	p.scope = outer.Child()
 	i := p.eachElement(s)
 	value := fmt.Sprintf("%s[%s]", s.next, i)
+	if s.inside != "" {
+		value = fmt.Sprintf("%s[%s] ? %s : 0.0f", s.inside, i, value)
+	}
 	if p.precision == tf32Precision {
 		value = p.helper("toTF32") + "(" + value + ")"
 	}
