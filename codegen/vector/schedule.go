@@ -57,6 +57,7 @@ func (p *prepared) plan(isa asm.ISA) schedule {
 		}
 	} else {
 		p.cutRowEdges()
+		p.halvesOutside()
 		p.unrollElements()
 	}
 	return p.chooseTasks()
@@ -681,21 +682,49 @@ func (p *prepared) vectorLoad(t *loop.Expr) bool {
 	return false
 }
 
+// isElementwise reports whether the body has no loops.
+func (p *prepared) isElementwise() bool {
+	return !slices.ContainsFunc(p.body, func(s loop.Stmt) bool {
+		switch s.(type) {
+		case *loop.Reduce, *loop.For:
+			return true
+		}
+		return false
+	})
+}
+
+// nearRun is for how many points of an axis, one half of a block after the
+// other, both halves stay in the first cache.
+const nearRun = 128
+
+// halvesOutside moves the halves of a block outside of the axis before them,
+// in runs that stay near: what only the lanes decide, such as the statistics of
+// channels, is then the same for a run.
+//
+//	for a point, for a half    =>    for a run of points, for a half, for a point
+func (p *prepared) halvesOutside() {
+	last := len(p.axes) - 1
+	if last < 1 || p.axes[last] != p.half || !p.isElementwise() {
+		return
+	}
+	v := p.axes[last-1]
+	if v == p.blocks || p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || p.overridden(v) {
+		return
+	}
+	if pieces := (v.Extent + nearRun - 1) / nearRun; pieces > 1 {
+		p.cutLong(last-1, pieces)
+		last = len(p.axes) - 1
+	}
+	p.axes[last-1], p.axes[last] = p.axes[last], p.axes[last-1]
+}
+
 // unrollElements writes out a few vectors of the innermost axis where the body
 // is short.
 func (p *prepared) unrollElements() {
-	if len(p.axes) == 0 {
+	if len(p.axes) == 0 || !p.isElementwise() {
 		return
 	}
 	v := p.axes[len(p.axes)-1]
-	for _, s := range p.body {
-		if _, ok := s.(*loop.Reduce); ok {
-			return
-		}
-		if _, ok := s.(*loop.For); ok {
-			return
-		}
-	}
 	if p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil {
 		return
 	}

@@ -26,26 +26,6 @@ func init() {
 	define("normalize", func(o *op.Normalize, in, out []*Tensor) {
 		normalize(in[0], in[1], in[2], o.Eps, out[0])
 	})
-	// The chain rule through variance, mean and x in turn, as in Ioffe and
-	// Szegedy, "Batch Normalization", 2015, section 3.
-	define("batchnorm_grad", func(o *op.BatchNormGrad, in, out []*Tensor) {
-		x, mean, variance, dy, dx := in[0], in[1], in[2], in[3], out[0]
-		for c := range mean.Data {
-			var count, dvariance, dmean, deviation float64
-			spread := variance.Data[c] + o.Eps
-			eachOfChannel(x, c, func(i int) {
-				count++
-				deviation += x.Data[i] - mean.Data[c]
-				dvariance += dy.Data[i] * (x.Data[i] - mean.Data[c]) * -0.5 * math.Pow(spread, -1.5)
-				dmean -= dy.Data[i] / math.Sqrt(spread)
-			})
-			dmean += dvariance * -2 * deviation / count
-			eachOfChannel(x, c, func(i int) {
-				dx.Data[i] = dy.Data[i]/math.Sqrt(spread) +
-					dvariance*2*(x.Data[i]-mean.Data[c])/count + dmean/count
-			})
-		}
-	})
 }
 
 func normalize(x, mean, variance *Tensor, eps float64, y *Tensor) {

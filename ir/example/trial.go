@@ -166,11 +166,6 @@ var trials = map[string]func(r sizes) Trial{
 		}
 		return x
 	},
-	"batchnorm_grad": func(r sizes) Trial {
-		x := ir.Float(shape(r, between(r, 2, 5))...)
-		return Trial{Op: &op.BatchNormGrad{Eps: 1e-3}, In: one(x, channels(x), channels(x), x),
-			Prepare: func(in [][]float64) { channelStatistics(x.Shape, in[0], in[1], in[2]) }}
-	},
 	"broadcast": func(r sizes) Trial {
 		s := shape(r, between(r, 0, 5))
 		o := &op.Broadcast{Shape: s, Axes: subset(r, len(s))}
@@ -347,25 +342,6 @@ func classNumbers(r *rand.Rand, t ir.Type, classes int) []float64 {
 		list[i] = float64(r.IntN(classes))
 	}
 	return list
-}
-
-// channelStatistics sets mean and variance of each channel of x.
-func channelStatistics(shape ir.Shape, x, mean, variance []float64) {
-	inner := shape[2:].Count()
-	count := float64(len(x) / shape[1])
-	for c := range mean {
-		mean[c], variance[c] = 0, 0
-		for i, v := range x {
-			if i/inner%shape[1] == c {
-				mean[c] += v / count
-			}
-		}
-		for i, v := range x {
-			if i/inner%shape[1] == c {
-				variance[c] += (v - mean[c]) * (v - mean[c]) / count
-			}
-		}
-	}
 }
 
 // winners is an argmax that names some pixel of each window, of no more than

@@ -7,10 +7,7 @@ import (
 	"netc/ir/loop"
 )
 
-func init() {
-	ir.Register(func() ir.Op { return &BatchNorm{} })
-	ir.Register(func() ir.Op { return &BatchNormGrad{} })
-}
+func init() { ir.Register(func() ir.Op { return &BatchNorm{} }) }
 
 // BatchNorm normalises each channel of x [N, C, …] by its own mean and
 // variance over the batch and all further axes:
@@ -74,11 +71,9 @@ func (o *BatchNorm) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 	x, mean, variance := n.In[0], n.Out[1], n.Out[2]
 	var dx *ir.Value
 	if d[0] != nil {
-		dx = b.Grad(x, &BatchNormGrad{Eps: o.Eps}, x, mean, variance, d[0])
+		dx = o.throughAll(b, n, d[0])
 	}
-	spread := func(v *ir.Value) *ir.Value {
-		return b.Grad(v, &Broadcast{Shape: slices.Clone(x.Type.Shape), Axes: []int{1}}, v)
-	}
+	spread := func(v *ir.Value) *ir.Value { return b.overChannels(x, v) }
 	share := 1 / float64(elementsPerChannel(x.Type.Shape))
 	if d[1] != nil {
 		dx = b.total(x, dx, b.Grad(x, scaleBy(share), spread(d[1])))
@@ -89,6 +84,66 @@ func (o *BatchNorm) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 		dx = b.total(x, dx, b.Grad(x, Point("mul"), spread(slope), distance))
 	}
 	return []*ir.Value{dx}
+}
+
+// throughAll is the gradient of y with respect to x, through the statistics as
+// well: with m the elements of a channel,
+//
+//	dx = (dy - sum(dy)/m - y * sum(dy * y)/m) / sqrt(variance + eps)
+//
+// Where a Scale follows, dy is factor * dz. The factor is left out of the sums,
+// which are then those of the Scale's own gradients, and computed once.
+func (o *BatchNorm) throughAll(b *Builder, n *ir.Node, dy *ir.Value) *ir.Value {
+	x, y, mean, variance := n.In[0], n.Out[0], n.Out[1], n.Out[2]
+	build := func(name string, o ir.Op, in ...*ir.Value) *ir.Value {
+		return b.Graph.Must(o, y.Name+"."+name, b.From, in...)
+	}
+	share := number(1 / float64(elementsPerChannel(x.Type.Shape)))
+	others := otherAxes(len(x.Type.Shape), []int{1})
+	dz, factor := channelFactor(dy)
+	sum := build("sum", &Sum{Axes: others}, dz)
+	cross := build("cross", &Sum{Axes: slices.Clone(others)}, build("product", &Map{Formula: productGradient}, y, dz))
+	inverse := build("inverse", &Map{Formula: "1/sqrt(a + " + number(o.Eps) + ")"}, variance)
+	shift := build("shift", &Map{Formula: "a*" + share}, sum)
+	slope := build("slope", &Map{Formula: "a*b*" + share}, cross, inverse)
+	scale := inverse
+	if factor != nil {
+		scale = build("gain", Point("mul"), inverse, factor)
+	}
+	spread := func(v *ir.Value) *ir.Value { return b.overChannels(x, v) }
+	return b.Map(x, "(a - b - (c - d)*e)*f", dz, spread(shift), x, spread(mean), spread(slope), spread(scale))
+}
+
+// productGradient is the formula of a product's gradient with respect to its
+// second operand, over the first and the gradient of the product.
+const productGradient = "b*a"
+
+// channelFactor takes a gradient apart that is a product with one number a
+// channel; the factor is nil where it is not.
+func channelFactor(dy *ir.Value) (rest, factor *ir.Value) {
+	if dy.Def == nil {
+		return dy, nil
+	}
+	if m, ok := dy.Def.Op.(*Map); !ok || m.Formula != productGradient {
+		return dy, nil
+	}
+	for i, v := range dy.Def.In {
+		if v.Def == nil {
+			continue
+		}
+		if spread, ok := v.Def.Op.(*Broadcast); ok && slices.Equal(spread.Axes, []int{1}) {
+			return dy.Def.In[1-i], v.Def.In[0]
+		}
+	}
+	return dy, nil
+}
+
+// number is how a formula writes a number.
+func number(x float64) string { return loop.Format(loop.N(x)) }
+
+// overChannels repeats one number a channel over all elements of x.
+func (b *Builder) overChannels(x, v *ir.Value) *ir.Value {
+	return b.Grad(v, &Broadcast{Shape: slices.Clone(x.Type.Shape), Axes: []int{1}}, v)
 }
 
 // scaleBy is the pointwise product with a number.
@@ -146,66 +201,4 @@ func (o *BatchNorm) Loops(n *ir.Node) []*loop.Nest {
 			Of: loop.Times(loop.Minus(loop.At(x, index...), loop.At(mean, index[1])), loop.R(inverse))},
 	}}
 	return []*loop.Nest{statistics, normalize}
-}
-
-// BatchNormGrad is the gradient of BatchNorm's y with respect to x, through
-// the statistics as well. Operands x, mean, variance and dy; with z the
-// normalised x and m the elements of a channel,
-//
-//	dx = (dy - sum(dy)/m - z * sum(dy * z)/m) / sqrt(variance + eps)
-type BatchNormGrad struct {
-	Eps float64 `ir:"eps,1e-05"`
-
-	gradientOnly
-}
-
-// Mnemonic is "batchnorm_grad".
-func (*BatchNormGrad) Mnemonic() string { return "batchnorm_grad" }
-
-// Infer gives x's type.
-func (o *BatchNormGrad) Infer(in []ir.Type) ([]ir.Type, error) {
-	if err := needOperands(in, 4); err != nil {
-		return nil, err
-	}
-	if err := checkNormalized(in, o.Eps); err != nil {
-		return nil, err
-	}
-	if err := checkStatistics(in, 1, 2); err != nil {
-		return nil, err
-	}
-	if !in[3].Equal(in[0]) {
-		return nil, ir.MisfitOperand(3, "the gradient must be %s, not %s", in[0], in[3])
-	}
-	return []ir.Type{in[0]}, nil
-}
-
-// Loops reduces each channel to two sums and then stores its elements.
-func (o *BatchNormGrad) Loops(n *ir.Node) []*loop.Nest {
-	x, mean, variance, dy, out := n.In[0], n.In[1], n.In[2], n.In[3], n.Out[0]
-	count := loop.N(float64(elementsPerChannel(x.Type.Shape)))
-	channel := loop.Axis("c", x.Type.Shape[1])
-	c := loop.R(channel)
-	average, inverse := scalar("average"), scalar("inverse")
-	normalized := func(index []*loop.Expr) *loop.Expr {
-		return loop.Times(loop.Minus(loop.At(x, index...), loop.R(average)), loop.R(inverse))
-	}
-	sum := channelReduce("sum", x, c, func(index []*loop.Expr) *loop.Expr { return loop.At(dy, index...) })
-	cross := channelReduce("cross", x, c, func(index []*loop.Expr) *loop.Expr {
-		return loop.Times(loop.At(dy, index...), normalized(index))
-	})
-	shift, slope := scalar("shift"), scalar("slope")
-
-	elements := slices.Delete(axesOf(x), 1, 2)
-	index := inserted(loop.Refs(elements...), 1, c)
-	rest := loop.Minus(loop.Minus(loop.At(dy, index...), loop.R(shift)), loop.Times(normalized(index), loop.R(slope)))
-	body := []loop.Stmt{
-		&loop.Let{Var: average, Of: loop.At(mean, c)},
-		&loop.Let{Var: inverse, Of: inverseDeviation(loop.At(variance, c), o.Eps)},
-		sum,
-		cross,
-		&loop.Let{Var: shift, Of: loop.Over(loop.R(sum.Var), count)},
-		&loop.Let{Var: slope, Of: loop.Over(loop.R(cross.Var), count)},
-	}
-	body = append(body, nested(elements, &loop.Store{Value: out, Index: index, Of: loop.Times(rest, loop.R(inverse))})...)
-	return []*loop.Nest{{Axes: []*loop.Var{channel}, Body: body}}
 }
