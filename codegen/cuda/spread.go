@@ -24,6 +24,7 @@ const (
 	spreadThreads = 256 // of a block
 	spreadBlocks  = 4 * multiprocessors
 	spreadTerms   = 8 // that a thread adds at least
+	leastParts    = 4 // that are worth a kernel more
 )
 
 // spreadOf reads a nest as one to be spread, or gives nil where it has too many
@@ -52,7 +53,7 @@ func (p *printer) spreadOf(n *loop.Nest) *spread {
 		}
 	}
 	s.parts = min(spreadThreads, ceil(spreadBlocks, points(n.Axes)), work/(spreadTerms*spreadThreads))
-	if s.levels == 0 || s.parts < 2 || loops > 0 && p.inPlace() && !p.ownPlaces(n) {
+	if s.levels == 0 || s.parts < leastParts || loops > 0 && p.inPlace() && !p.ownPlaces(n) {
 		return nil
 	}
 	return s

@@ -203,9 +203,9 @@ func Larger() []example.Example {
 		{Op: &op.Softmax{Axis: 1}, In: []ir.Type{f32(3, 1000)}},
 		{Op: &op.SoftmaxGrad{Axis: 1}, In: []ir.Type{f32(5, 100), f32(5, 100)}},
 		{Op: &op.BatchNorm{Eps: 1e-3}, In: []ir.Type{f32(6, 3, 9, 9)}},
-		{Op: &op.BatchNorm{Eps: 1e-3}, In: []ir.Type{f32(4, 3, 50, 51)}}, // blocks share the sums of a channel
+		{Op: &op.BatchNorm{Eps: 1e-3}, In: []ir.Type{f32(5, 3, 50, 51)}}, // blocks share the sums of a channel
 		{Op: &op.Softmax{Axis: 1}, In: []ir.Type{f32(2, 9000)}},
-		{Op: &op.Sum{Axes: []int{0, 1}}, In: []ir.Type{f32(80, 101)}},
+		{Op: &op.Sum{Axes: []int{0, 1}}, In: []ir.Type{f32(90, 101)}},
 		{Op: &op.SoftmaxLoss{Axis: 1, Normalization: "valid", HasIgnore: true, Ignore: 1}, In: []ir.Type{f32(130, 3), ir.Int(130)}},
 		{Op: &op.SoftmaxLossGrad{Axis: 1, Normalization: "valid", HasIgnore: true, Ignore: 1}, In: []ir.Type{f32(130, 3), ir.Int(130), f32()}},
 		{Op: &op.Accuracy{Axis: 1, TopK: 1}, In: []ir.Type{f32(100, 3), ir.Int(100)}},
