@@ -291,13 +291,13 @@ func (p *printer) gather(c *contraction, t tile) printed {
 	p.open(fmt.Sprintf("%s for each of %d sums of %d parts: %d blocks of %d", who, count, t.splits, grid[0], size), grid, block)
 	index, sum := p.scope.Take("i"), p.scope.Take(p.variable(c.reduce.Var))
 	p.vars[c.reduce.Var] = sum
-	from, step := "0", 1
+	from, step := "0", "split++"
 	if groups == 1 {
 		p.printf("const int %s = blockIdx.x*%d + threadIdx.x;", index, size)
 		p.printf("if (%s >= %d) return;", index, count)
 		p.printf("float %s = 0.0f;", sum)
 	} else {
-		from, step = "group", groups
+		from, step = "group", fmt.Sprintf("split += %d", groups)
 		p.printf("const int place = threadIdx.x%%%[1]d, group = threadIdx.x/%[1]d, %[2]s = blockIdx.x*%[1]d + place;", each, index)
 		p.printf("float %s = 0.0f;", sum)
 		p.printf("if (%s < %d) {", index, count)
@@ -306,7 +306,7 @@ func (p *printer) gather(c *contraction, t tile) printed {
 	if batch > 1 {
 		at = fmt.Sprintf("(%[1]s/%[2]d*%[3]d + split)*%[2]d + %[1]s%%%[2]d", index, rows*columns, t.splits)
 	}
-	p.printf("for (int split = %s; split < %d; split += %d) %s += partial[%s];", from, t.splits, step, sum, at)
+	p.printf("for (int split = %s; split < %d; %s) %s += partial[%s];", from, t.splits, step, sum, at)
 	if groups > 1 {
 		p.printf("}")
 		p.printf("__shared__ float groups[%d][%d];", groups, each)

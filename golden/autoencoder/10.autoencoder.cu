@@ -8,6 +8,36 @@ __device__ __forceinline__ int larger(int a, int b) { return a > b ? a : b; }
 __device__ __forceinline__ float smaller(float a, float b) { return a < b || a != a ? a : b; }
 __device__ __forceinline__ int smaller(int a, int b) { return a < b ? a : b; }
 
+// load4 and store4 move four neighbouring elements as one.
+__device__ __forceinline__ void load4(float to[4], const float* from)
+{
+    const float4 four = *(const float4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(int to[4], const int* from)
+{
+    const int4 four = *(const int4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(unsigned char to[4], const unsigned char* from)
+{
+    const uchar4 four = *(const uchar4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+
+__device__ __forceinline__ void store4(float* to, const float from[4])
+{
+    *(float4*)to = make_float4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(int* to, const int from[4])
+{
+    *(int4*)to = make_int4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(unsigned char* to, const unsigned char from[4])
+{
+    *(uchar4*)to = make_uchar4(from[0], from[1], from[2], from[3]);
+}
+
 // warpSum adds the 32 numbers of a warp, always in the same tree; every thread
 // gets the sum.
 __device__ __forceinline__ float warpSum(float x)
@@ -40,7 +70,7 @@ __device__ __forceinline__ float blockSum(float x)
 //
 //   flat                     f32[100,784]
 //   encode1.ip.weight        f32[1000,784]
-//   product of 100 rows, 1000 columns and 784 terms, 7 parts of 112 terms: a tile of 64x64 for each of 16x2x7 blocks of 256 threads
+//   product of 100 rows, 1000 columns and 784 terms, in 4 parts: a tile of 64x64 for each of 16x2x4 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainEncode1IpEncode1OutSums(float* __restrict__ partial,
     const float* __restrict__ flat,
@@ -51,35 +81,30 @@ trainEncode1IpEncode1OutSums(float* __restrict__ partial,
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    const int begin = split*13, end = smaller(split*13 + 13, 49);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
+    for (int step = begin; step <= end; step++) {
         float rowNext[4], columnNext[4];
-        if (first < end) {
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = flat[i2*784 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = flat[i2*784 + k];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 1000 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode1IpWeight[j*784 + k];
-                }
+                const int column = smaller(column0 + threadIdx.x/16 + i*16, 999);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnNext[i] = encode1IpWeight[j*784 + k];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -94,16 +119,14 @@ trainEncode1IpEncode1OutSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = columnNext[i];
             }
         }
         __syncthreads();
@@ -123,7 +146,7 @@ trainEncode1IpEncode1OutSums(float* __restrict__ partial,
 }
 
 // trainEncode1IpEncode1Out computes encode1.out for encode1.ip + encode1.out (autoencoder.net:7, autoencoder.net:13).
-// The same code serves testEncode1IpEncode1Out.
+// The same code serves trainDecode1IpDecode1Out, testEncode1IpEncode1Out, testDecode1IpDecode1Out.
 //
 //   sum = sum over k of flat[i, k]*encode1.ip.weight[j, k]
 //   encode1.ip = sum + encode1.ip.bias[j]
@@ -132,7 +155,7 @@ trainEncode1IpEncode1OutSums(float* __restrict__ partial,
 //
 //   encode1.out              f32[100,1000]
 //   encode1.ip.bias          f32[1000]
-//   one thread for each of 100000 sums of 7 parts: 782 blocks of 128
+//   one thread for each of 100000 sums of 4 parts: 782 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainEncode1IpEncode1Out(float* __restrict__ encode1Out,
     const float* __restrict__ encode1IpBias,
@@ -140,13 +163,11 @@ trainEncode1IpEncode1Out(float* __restrict__ encode1Out,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 100000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*100000 + i];
     const int column = i%1000, row = i/1000;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 7; split++) {
-        sum += partial[((split)*100 + row)*1000 + column];
-    }
     const float encode1Ip = sum + encode1IpBias[j];
     const float encode1Out2 = 1.0f/(1.0f + expf(-encode1Ip));
     encode1Out[i2*1000 + j] = encode1Out2;
@@ -162,70 +183,69 @@ trainEncode1IpEncode1Out(float* __restrict__ encode1Out,
 //
 //   encode1.out              f32[100,1000]
 //   encode2.ip.weight        f32[500,1000]
-//   product of 100 rows, 500 columns and 1000 terms, 16 parts of 64 terms: a tile of 64x128 for each of 4x2x16 blocks of 256 threads
+//   product of 100 rows, 500 columns and 1000 terms, in 8 parts: a tile of 64x64 for each of 8x2x8 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainEncode2IpEncode2OutSums(float* __restrict__ partial,
     const float* __restrict__ encode1Out,
     const float* __restrict__ encode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 1000);
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*8, end = smaller(split*8 + 8, 63);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[4];
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode1Out[i2*1000 + k];
-                }
+            for (int i = 0; i < 4; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 1000;
+                const int at = rowInside[i] ? i2*1000 + k : 0;
+                rowNext[i] = encode1Out[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode2IpWeight[j*1000 + k];
-                }
+                const int column = smaller(column0 + threadIdx.x/16 + i*16, 499);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 1000;
+                const int at = columnInside[i] ? j*1000 + k : 0;
+                columnNext[i] = encode2IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
+            for (int i = 0; i < 4; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -235,8 +255,8 @@ trainEncode2IpEncode2OutSums(float* __restrict__ partial,
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 500) {
                 partial[(blockIdx.z*100 + row)*500 + column] = sum[i][j];
             }
@@ -254,7 +274,7 @@ trainEncode2IpEncode2OutSums(float* __restrict__ partial,
 //
 //   encode2.out              f32[100,500]
 //   encode2.ip.bias          f32[500]
-//   one thread for each of 50000 sums of 16 parts: 391 blocks of 128
+//   one thread for each of 50000 sums of 8 parts: 391 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainEncode2IpEncode2Out(float* __restrict__ encode2Out,
     const float* __restrict__ encode2IpBias,
@@ -262,13 +282,11 @@ trainEncode2IpEncode2Out(float* __restrict__ encode2Out,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 50000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*50000 + i];
     const int column = i%500, row = i/500;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 16; split++) {
-        sum += partial[((split)*100 + row)*500 + column];
-    }
     const float encode2Ip = sum + encode2IpBias[j];
     const float encode2Out2 = 1.0f/(1.0f + expf(-encode2Ip));
     encode2Out[i2*500 + j] = encode2Out2;
@@ -284,70 +302,69 @@ trainEncode2IpEncode2Out(float* __restrict__ encode2Out,
 //
 //   encode2.out              f32[100,500]
 //   encode3.ip.weight        f32[250,500]
-//   product of 100 rows, 250 columns and 500 terms, 8 parts of 64 terms: a tile of 64x128 for each of 2x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 250 columns and 500 terms, in 8 parts: a tile of 32x64 for each of 4x4x8 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainEncode3IpEncode3OutSums(float* __restrict__ partial,
     const float* __restrict__ encode2Out,
     const float* __restrict__ encode3IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode2Out[i2*500 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 250 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode3IpWeight[j*500 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? i2*500 + k : 0;
+                rowNext[i] = encode2Out[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 249);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? j*500 + k : 0;
+                columnNext[i] = encode3IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -355,10 +372,10 @@ trainEncode3IpEncode3OutSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 250) {
                 partial[(blockIdx.z*100 + row)*250 + column] = sum[i][j];
             }
@@ -384,13 +401,11 @@ trainEncode3IpEncode3Out(float* __restrict__ encode3Out,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 25000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*25000 + i];
     const int column = i%250, row = i/250;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*250 + column];
-    }
     const float encode3Ip = sum + encode3IpBias[j];
     const float encode3Out2 = 1.0f/(1.0f + expf(-encode3Ip));
     encode3Out[i2*250 + j] = encode3Out2;
@@ -405,70 +420,69 @@ trainEncode3IpEncode3Out(float* __restrict__ encode3Out,
 //
 //   encode3.out              f32[100,250]
 //   code.weight              f32[30,250]
-//   product of 100 rows, 30 columns and 250 terms, 4 parts of 64 terms: a tile of 64x128 for each of 1x2x4 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 30 columns and 250 terms, in 4 parts: a tile of 32x64 for each of 1x4x4 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainCodeSums(float* __restrict__ partial,
     const float* __restrict__ encode3Out,
     const float* __restrict__ codeWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 250);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode3Out[i2*250 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 30 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = codeWeight[j*250 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 250;
+                const int at = rowInside[i] ? i2*250 + k : 0;
+                rowNext[i] = encode3Out[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 29);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 250;
+                const int at = columnInside[i] ? j*250 + k : 0;
+                columnNext[i] = codeWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -476,10 +490,10 @@ trainCodeSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 30) {
                 partial[(blockIdx.z*100 + row)*30 + column] = sum[i][j];
             }
@@ -504,13 +518,11 @@ trainCode(float* __restrict__ code,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 3000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*3000 + i];
     const int column = i%30, row = i/30;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*100 + row)*30 + column];
-    }
     const float code2 = sum + codeBias[j];
     code[i2*30 + j] = code2;
 }
@@ -527,45 +539,46 @@ trainCode(float* __restrict__ code,
 //   code                     f32[100,30]
 //   decode3.ip.weight        f32[250,30]
 //   decode3.ip.bias          f32[250]
-//   product of 100 rows, 250 columns and 30 terms: a tile of 64x64 for each of 4x2x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 250 columns and 30 terms: a tile of 32x64 for each of 4x4x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainDecode3IpDecode3Out(float* __restrict__ decode3Out,
     const float* __restrict__ code,
     const float* __restrict__ decode3IpWeight,
     const float* __restrict__ decode3IpBias)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 30 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 30) {
+    for (int step = 0; step <= 2; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 2) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < 30) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = code[i2*30 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 30;
+                const int at = rowInside[i] ? i2*30 + k : 0;
+                rowNext[i] = code[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 250 && term < 30) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode3IpWeight[j*30 + k];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 249);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 30;
+                const int at = columnInside[i] ? j*30 + k : 0;
+                columnNext[i] = decode3IpWeight[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -580,16 +593,14 @@ trainDecode3IpDecode3Out(float* __restrict__ decode3Out,
                 }
             }
         }
-        if (first < 30) {
+        if (step < 2) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -597,7 +608,7 @@ trainDecode3IpDecode3Out(float* __restrict__ decode3Out,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
@@ -622,70 +633,69 @@ trainDecode3IpDecode3Out(float* __restrict__ decode3Out,
 //
 //   decode3.out              f32[100,250]
 //   decode2.ip.weight        f32[500,250]
-//   product of 100 rows, 500 columns and 250 terms, 4 parts of 64 terms: a tile of 64x128 for each of 4x2x4 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 500 columns and 250 terms, in 4 parts: a tile of 32x64 for each of 8x4x4 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainDecode2IpDecode2OutSums(float* __restrict__ partial,
     const float* __restrict__ decode3Out,
     const float* __restrict__ decode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 250);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode3Out[i2*250 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode2IpWeight[j*250 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 250;
+                const int at = rowInside[i] ? i2*250 + k : 0;
+                rowNext[i] = decode3Out[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 499);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 250;
+                const int at = columnInside[i] ? j*250 + k : 0;
+                columnNext[i] = decode2IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -693,10 +703,10 @@ trainDecode2IpDecode2OutSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 500) {
                 partial[(blockIdx.z*100 + row)*500 + column] = sum[i][j];
             }
@@ -722,13 +732,11 @@ trainDecode2IpDecode2Out(float* __restrict__ decode2Out,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 50000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*50000 + i];
     const int column = i%500, row = i/500;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*100 + row)*500 + column];
-    }
     const float decode2Ip = sum + decode2IpBias[j];
     const float decode2Out2 = 1.0f/(1.0f + expf(-decode2Ip));
     decode2Out[i2*500 + j] = decode2Out2;
@@ -744,70 +752,69 @@ trainDecode2IpDecode2Out(float* __restrict__ decode2Out,
 //
 //   decode2.out              f32[100,500]
 //   decode1.ip.weight        f32[1000,500]
-//   product of 100 rows, 1000 columns and 500 terms, 8 parts of 64 terms: a tile of 64x128 for each of 8x2x8 blocks of 256 threads
+//   product of 100 rows, 1000 columns and 500 terms, in 4 parts: a tile of 64x64 for each of 16x2x4 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainDecode1IpDecode1OutSums(float* __restrict__ partial,
     const float* __restrict__ decode2Out,
     const float* __restrict__ decode1IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*8, end = split*8 + 8;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[4];
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode2Out[i2*500 + k];
-                }
+            for (int i = 0; i < 4; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? i2*500 + k : 0;
+                rowNext[i] = decode2Out[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 1000 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode1IpWeight[j*500 + k];
-                }
+                const int column = smaller(column0 + threadIdx.x/16 + i*16, 999);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? j*500 + k : 0;
+                columnNext[i] = decode1IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
+            for (int i = 0; i < 4; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -817,43 +824,13 @@ trainDecode1IpDecode1OutSums(float* __restrict__ partial,
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 1000) {
                 partial[(blockIdx.z*100 + row)*1000 + column] = sum[i][j];
             }
         }
     }
-}
-
-// trainDecode1IpDecode1Out computes decode1.out for decode1.ip + decode1.out (autoencoder.net:7, autoencoder.net:13).
-// The same code serves testDecode1IpDecode1Out.
-//
-//   sum = sum over k of decode2.out[i, k]*decode1.ip.weight[j, k]
-//   decode1.ip = sum + decode1.ip.bias[j]
-//   decode1.out = 1/(1 + exp(-decode1.ip))
-//   decode1.out[i, j] = decode1.out
-//
-//   decode1.out              f32[100,1000]
-//   decode1.ip.bias          f32[1000]
-//   one thread for each of 100000 sums of 8 parts: 782 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-trainDecode1IpDecode1Out(float* __restrict__ decode1Out,
-    const float* __restrict__ decode1IpBias,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 100000) return;
-    const int column = i%1000, row = i/1000;
-    const int i2 = row;
-    const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*1000 + column];
-    }
-    const float decode1Ip = sum + decode1IpBias[j];
-    const float decode1Out2 = 1.0f/(1.0f + expf(-decode1Ip));
-    decode1Out[i2*1000 + j] = decode1Out2;
 }
 
 // trainImageDSums computes cross_entropy.logistic_loss, squared_error.square, image.d for image + cross_entropy + pixels + squared_error (autoencoder.net:32, autoencoder.net:39, autoencoder.net:40, autoencoder.net:41).
@@ -871,46 +848,47 @@ trainDecode1IpDecode1Out(float* __restrict__ decode1Out,
 //
 //   decode1.out              f32[100,1000]
 //   image.weight             f32[784,1000]
-//   product of 100 rows, 784 columns and 1000 terms, 8 parts of 128 terms: a tile of 64x64 for each of 13x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 784 columns and 1000 terms, in 4 parts: a tile of 64x16 for each of 49x2x4 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainImageDSums(float* __restrict__ partial,
     const float* __restrict__ decode1Out,
     const float* __restrict__ imageWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][20];
+    const int tx = threadIdx.x%4, ty = threadIdx.x/4;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*16;
     float sum[4][4] = {};
-    const int begin = split*128, end = smaller(split*128 + 128, 1000);
+    const int begin = split*16, end = smaller(split*16 + 16, 63);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[16], columnNext[4];
+        bool rowInside[16];
+        bool columnInside[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode1Out[i2*1000 + k];
-                }
+            for (int i = 0; i < 16; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*4, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 1000;
+                const int at = rowInside[i] ? i2*1000 + k : 0;
+                rowNext[i] = decode1Out[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 784 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = imageWeight[j*1000 + k];
-                }
+                const int column = column0 + threadIdx.x/16 + i*4;
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 1000;
+                const int at = columnInside[i] ? j*1000 + k : 0;
+                columnNext[i] = imageWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -925,16 +903,14 @@ trainImageDSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 16; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -945,7 +921,7 @@ trainImageDSums(float* __restrict__ partial,
         const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*16 + tx*4 + j;
             if (row < 100 && column < 784) {
                 partial[(blockIdx.z*100 + row)*784 + column] = sum[i][j];
             }
@@ -971,7 +947,7 @@ trainImageDSums(float* __restrict__ partial,
 //   image.d                  f32[100,784]
 //   image.bias               f32[784]
 //   flat                     f32[100,784]
-//   one thread for each of 78400 sums of 8 parts: 613 blocks of 128
+//   one thread for each of 78400 sums of 4 parts: 613 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainImageD(float* __restrict__ crossEntropyLogisticLoss,
     float* __restrict__ squaredErrorSquare,
@@ -982,13 +958,11 @@ trainImageD(float* __restrict__ crossEntropyLogisticLoss,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 78400) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*78400 + i];
     const int column = i%784, row = i/784;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*784 + column];
-    }
     const float image = sum + imageBias[j];
     const float crossEntropyLogisticLoss2 = larger(image, 0.0f) - image*flat[i2*784 + j] + log1pf(expf(-fabsf(image)));
     crossEntropyLogisticLoss[i2*784 + j] = crossEntropyLogisticLoss2;
@@ -1000,6 +974,30 @@ trainImageD(float* __restrict__ crossEntropyLogisticLoss,
     imageD[i2*784 + j] = imageD2;
 }
 
+// trainCrossEntropySums computes cross_entropy (autoencoder.net:39).
+// The same code serves trainSquaredErrorSums, testCrossEntropySums, testSquaredErrorSums.
+//
+//   sum = sum over n, c of cross_entropy.logistic_loss[n, c]
+//   cross_entropy = 0.01*sum
+//   cross_entropy = cross_entropy
+//
+//   cross_entropy.logistic_loss f32[100,784]
+//   parts of sums, 38 blocks for each of 1 points: 38 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
+trainCrossEntropySums(float* __restrict__ partial,
+    const float* __restrict__ crossEntropyLogisticLoss)
+{
+    const int thread = threadIdx.x;
+    const int part = blockIdx.x;
+    float sum = 0.0f;
+    for (int i = part*256 + thread; i < 78400; i += 9728) {
+        const int n = i/784, c = i%784;
+        sum += crossEntropyLogisticLoss[n*784 + c];
+    }
+    sum = blockSum<256>(sum);
+    if (thread == 0) partial[0 + part] = sum;
+}
+
 // trainCrossEntropy computes cross_entropy (autoencoder.net:39).
 // The same code serves testCrossEntropy.
 //
@@ -1008,21 +1006,17 @@ trainImageD(float* __restrict__ crossEntropyLogisticLoss,
 //   cross_entropy = cross_entropy
 //
 //   cross_entropy            f32[]
-//   cross_entropy.logistic_loss f32[100,784]
-//   a block for each of 1 points: 1 blocks of 1024
-extern "C" __global__ void __launch_bounds__(1024)
+//   the rest, 1 blocks for each of 1 points: 1 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
 trainCrossEntropy(float* __restrict__ crossEntropy,
-    const float* __restrict__ crossEntropyLogisticLoss)
+    const float* __restrict__ partial)
 {
     const int thread = threadIdx.x;
     float sum = 0.0f;
-    for (int i = thread; i < 78400; i += 1024) {
-        const int n = i/784, c = i%784;
-        sum += crossEntropyLogisticLoss[n*784 + c];
-    }
-    sum = blockSum<1024>(sum);
+    if (thread < 38) sum = partial[0 + thread];
+    sum = blockSum<256>(sum);
+    const float crossEntropy2 = 0.01f*sum;
     if (thread == 0) {
-        const float crossEntropy2 = 0.01f*sum;
         crossEntropy[0] = crossEntropy2;
     }
 }
@@ -1035,21 +1029,17 @@ trainCrossEntropy(float* __restrict__ crossEntropy,
 //   squared_error = squared_error
 //
 //   squared_error            f32[]
-//   squared_error.square     f32[100,784]
-//   a block for each of 1 points: 1 blocks of 1024
-extern "C" __global__ void __launch_bounds__(1024)
+//   the rest, 1 blocks for each of 1 points: 1 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
 trainSquaredError(float* __restrict__ squaredError,
-    const float* __restrict__ squaredErrorSquare)
+    const float* __restrict__ partial)
 {
     const int thread = threadIdx.x;
     float sum = 0.0f;
-    for (int i = thread; i < 78400; i += 1024) {
-        const int n = i/784, c = i%784;
-        sum += squaredErrorSquare[n*784 + c];
-    }
-    sum = blockSum<1024>(sum);
+    if (thread < 38) sum = partial[0 + thread];
+    sum = blockSum<256>(sum);
+    const float squaredError2 = 0.005f*sum;
     if (thread == 0) {
-        const float squaredError2 = 0.005f*sum;
         squaredError[0] = squaredError2;
     }
 }
@@ -1102,7 +1092,7 @@ trainImageBiasNext(float* imageBiasMomentumNext,
 //
 //   image.d                  f32[100,784]
 //   image.weight             f32[784,1000]
-//   product of 100 rows, 1000 columns and 784 terms, 7 parts of 112 terms: a tile of 64x64 for each of 16x2x7 blocks of 256 threads
+//   product of 100 rows, 1000 columns and 784 terms, in 4 parts: a tile of 64x64 for each of 16x2x4 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainDecode1IpDSums(float* __restrict__ partial,
     const float* __restrict__ imageD,
@@ -1113,35 +1103,30 @@ trainDecode1IpDSums(float* __restrict__ partial,
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    const int begin = split*13, end = smaller(split*13 + 13, 49);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
+    for (int step = begin; step <= end; step++) {
         float rowNext[4], columnNext[4];
-        if (first < end) {
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = imageD[i2*784 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = imageD[i2*784 + k];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 1000 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = imageWeight[k*1000 + j];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 999);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnNext[i] = imageWeight[k*1000 + j];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1156,16 +1141,14 @@ trainDecode1IpDSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1185,6 +1168,7 @@ trainDecode1IpDSums(float* __restrict__ partial,
 }
 
 // trainDecode1IpD computes decode1.ip.d for image + decode1.out (autoencoder.net:32, autoencoder.net:13).
+// The same code serves trainEncode1IpD.
 //
 //   sum = sum over k of image.d[i, k]*image.weight[k, j]
 //   decode1.ip.d = sum*decode1.out[i, j]*(1 - decode1.out[i, j])
@@ -1192,7 +1176,7 @@ trainDecode1IpDSums(float* __restrict__ partial,
 //
 //   decode1.ip.d             f32[100,1000]
 //   decode1.out              f32[100,1000]
-//   one thread for each of 100000 sums of 7 parts: 782 blocks of 128
+//   one thread for each of 100000 sums of 4 parts: 782 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainDecode1IpD(float* __restrict__ decode1IpD,
     const float* __restrict__ decode1Out,
@@ -1200,13 +1184,11 @@ trainDecode1IpD(float* __restrict__ decode1IpD,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 100000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*100000 + i];
     const int column = i%1000, row = i/1000;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 7; split++) {
-        sum += partial[((split)*100 + row)*1000 + column];
-    }
     const float decode1IpD2 = sum*decode1Out[i2*1000 + j]*(1.0f - decode1Out[i2*1000 + j]);
     decode1IpD[i2*1000 + j] = decode1IpD2;
 }
@@ -1226,8 +1208,8 @@ trainDecode1IpD(float* __restrict__ decode1IpD,
 //   image.weight.momentum    f32[784,1000]
 //   solver.rate              f32[]
 //   image.weight             f32[784,1000]
-//   product of 784 rows, 1000 columns and 100 terms: a tile of 64x64 for each of 16x13x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 784 rows, 1000 columns and 100 terms: a tile of 16x64 for each of 16x49x1 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainImageWeightNext(float* imageWeightMomentumNext,
     float* imageWeightNext,
     const float* __restrict__ imageD,
@@ -1236,38 +1218,39 @@ trainImageWeightNext(float* imageWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* imageWeight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][20], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*16, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
+    for (int step = 0; step <= 7; step++) {
+        float rowNext[4], columnNext[16];
+        bool rowInside[4];
+        bool columnInside[16];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 784 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = imageD[k*784 + i2];
-                }
+                const int row = row0 + threadIdx.x%16;
+                const int i2 = row;
+                const int term = first + threadIdx.x/16 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*784 + i2 : 0;
+                rowNext[i] = imageD[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 1000 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode1Out[k*1000 + j];
-                }
+            for (int i = 0; i < 16; i++) {
+                const int column = smaller(column0 + threadIdx.x, 999);
+                const int j = column;
+                const int term = first + i;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*1000 + j : 0;
+                columnNext[i] = decode1Out[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1282,16 +1265,14 @@ trainImageWeightNext(float* imageWeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/16 + i*4][threadIdx.x%16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 16; i++) {
+                columnTile[stage][i][threadIdx.x] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1299,18 +1280,26 @@ trainImageWeightNext(float* imageWeightMomentumNext,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 784 && column < 1000) {
-                const int i2 = row;
-                const int j2 = column;
-                const float imageWeightMomentumNext2 = 0.95f*imageWeightMomentum[i2*1000 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*imageWeight[i2*1000 + j2]);
-                imageWeightMomentumNext[i2*1000 + j2] = imageWeightMomentumNext2;
-                const float imageWeightNext2 = imageWeight[i2*1000 + j2] - (0.95f*imageWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*imageWeight[i2*1000 + j2]));
-                imageWeightNext[i2*1000 + j2] = imageWeightNext2;
+        const int row = blockIdx.y*16 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 784 && column < 1000) {
+            const int i2 = row;
+            const int j2 = column;
+            float imageWeightMomentumNext4[4];
+            float imageWeightNext4[4];
+            float imageWeightMomentum4[4];
+            load4(imageWeightMomentum4, imageWeightMomentum + i2*1000 + j2);
+            float imageWeight4[4];
+            load4(imageWeight4, imageWeight + i2*1000 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float imageWeightMomentumNext2 = 0.95f*imageWeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.0005f*imageWeight4[j]);
+                imageWeightMomentumNext4[j] = imageWeightMomentumNext2;
+                const float imageWeightNext2 = imageWeight4[j] - (0.95f*imageWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*imageWeight4[j]));
+                imageWeightNext4[j] = imageWeightNext2;
             }
+            store4(imageWeightMomentumNext + i2*1000 + j2, imageWeightMomentumNext4);
+            store4(imageWeightNext + i2*1000 + j2, imageWeightNext4);
         }
     }
 }
@@ -1364,70 +1353,69 @@ trainDecode1IpBiasNext(float* decode1IpBiasMomentumNext,
 //
 //   decode1.ip.d             f32[100,1000]
 //   decode1.ip.weight        f32[1000,500]
-//   product of 100 rows, 500 columns and 1000 terms, 16 parts of 64 terms: a tile of 64x128 for each of 4x2x16 blocks of 256 threads
+//   product of 100 rows, 500 columns and 1000 terms, in 8 parts: a tile of 64x64 for each of 8x2x8 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainDecode2IpDSums(float* __restrict__ partial,
     const float* __restrict__ decode1IpD,
     const float* __restrict__ decode1IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 1000);
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*8, end = smaller(split*8 + 8, 63);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[4];
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode1IpD[i2*1000 + k];
-                }
+            for (int i = 0; i < 4; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 1000;
+                const int at = rowInside[i] ? i2*1000 + k : 0;
+                rowNext[i] = decode1IpD[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode1IpWeight[k*500 + j];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 499);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnInside[i] = term < 1000;
+                const int at = columnInside[i] ? k*500 + j : 0;
+                columnNext[i] = decode1IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
+            for (int i = 0; i < 4; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1437,8 +1425,8 @@ trainDecode2IpDSums(float* __restrict__ partial,
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 500) {
                 partial[(blockIdx.z*100 + row)*500 + column] = sum[i][j];
             }
@@ -1454,7 +1442,7 @@ trainDecode2IpDSums(float* __restrict__ partial,
 //
 //   decode2.ip.d             f32[100,500]
 //   decode2.out              f32[100,500]
-//   one thread for each of 50000 sums of 16 parts: 391 blocks of 128
+//   one thread for each of 50000 sums of 8 parts: 391 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainDecode2IpD(float* __restrict__ decode2IpD,
     const float* __restrict__ decode2Out,
@@ -1462,13 +1450,11 @@ trainDecode2IpD(float* __restrict__ decode2IpD,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 50000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*50000 + i];
     const int column = i%500, row = i/500;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 16; split++) {
-        sum += partial[((split)*100 + row)*500 + column];
-    }
     const float decode2IpD2 = sum*decode2Out[i2*500 + j]*(1.0f - decode2Out[i2*500 + j]);
     decode2IpD[i2*500 + j] = decode2IpD2;
 }
@@ -1503,33 +1489,34 @@ trainDecode1IpWeightNext(float* decode1IpWeightMomentumNext,
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
+    for (int step = 0; step <= 7; step++) {
         float rowNext[4], columnNext[4];
-        if (first < 100) {
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 1000 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode1IpD[k*1000 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%64, 999);
+                const int i2 = row;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*1000 + i2 : 0;
+                rowNext[i] = decode1IpD[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode2Out[k*500 + j];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 499);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*500 + j : 0;
+                columnNext[i] = decode2Out[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1544,16 +1531,14 @@ trainDecode1IpWeightNext(float* decode1IpWeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1562,17 +1547,25 @@ trainDecode1IpWeightNext(float* decode1IpWeightMomentumNext,
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 1000 && column < 500) {
-                const int i2 = row;
-                const int j2 = column;
-                const float decode1IpWeightMomentumNext2 = 0.95f*decode1IpWeightMomentum[i2*500 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*decode1IpWeight[i2*500 + j2]);
-                decode1IpWeightMomentumNext[i2*500 + j2] = decode1IpWeightMomentumNext2;
-                const float decode1IpWeightNext2 = decode1IpWeight[i2*500 + j2] - (0.95f*decode1IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*decode1IpWeight[i2*500 + j2]));
-                decode1IpWeightNext[i2*500 + j2] = decode1IpWeightNext2;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 1000 && column < 500) {
+            const int i2 = row;
+            const int j2 = column;
+            float decode1IpWeightMomentumNext4[4];
+            float decode1IpWeightNext4[4];
+            float decode1IpWeightMomentum4[4];
+            load4(decode1IpWeightMomentum4, decode1IpWeightMomentum + i2*500 + j2);
+            float decode1IpWeight4[4];
+            load4(decode1IpWeight4, decode1IpWeight + i2*500 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float decode1IpWeightMomentumNext2 = 0.95f*decode1IpWeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.0005f*decode1IpWeight4[j]);
+                decode1IpWeightMomentumNext4[j] = decode1IpWeightMomentumNext2;
+                const float decode1IpWeightNext2 = decode1IpWeight4[j] - (0.95f*decode1IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*decode1IpWeight4[j]));
+                decode1IpWeightNext4[j] = decode1IpWeightNext2;
             }
+            store4(decode1IpWeightMomentumNext + i2*500 + j2, decode1IpWeightMomentumNext4);
+            store4(decode1IpWeightNext + i2*500 + j2, decode1IpWeightNext4);
         }
     }
 }
@@ -1627,70 +1620,69 @@ trainDecode2IpBiasNext(float* decode2IpBiasMomentumNext,
 //
 //   decode2.ip.d             f32[100,500]
 //   decode2.ip.weight        f32[500,250]
-//   product of 100 rows, 250 columns and 500 terms, 8 parts of 64 terms: a tile of 64x128 for each of 2x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 250 columns and 500 terms, in 8 parts: a tile of 32x64 for each of 4x4x8 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainDecode3IpDSums(float* __restrict__ partial,
     const float* __restrict__ decode2IpD,
     const float* __restrict__ decode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode2IpD[i2*500 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 250 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode2IpWeight[k*250 + j];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? i2*500 + k : 0;
+                rowNext[i] = decode2IpD[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 249);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? k*250 + j : 0;
+                columnNext[i] = decode2IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1698,10 +1690,10 @@ trainDecode3IpDSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 250) {
                 partial[(blockIdx.z*100 + row)*250 + column] = sum[i][j];
             }
@@ -1725,13 +1717,11 @@ trainDecode3IpD(float* __restrict__ decode3IpD,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 25000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*25000 + i];
     const int column = i%250, row = i/250;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*250 + column];
-    }
     const float decode3IpD2 = sum*decode3Out[i2*250 + j]*(1.0f - decode3Out[i2*250 + j]);
     decode3IpD[i2*250 + j] = decode3IpD2;
 }
@@ -1751,8 +1741,8 @@ trainDecode3IpD(float* __restrict__ decode3IpD,
 //   decode2.ip.weight.momentum f32[500,250]
 //   solver.rate              f32[]
 //   decode2.ip.weight        f32[500,250]
-//   product of 500 rows, 250 columns and 100 terms: a tile of 64x64 for each of 4x8x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 500 rows, 250 columns and 100 terms: a tile of 32x64 for each of 4x16x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainDecode2IpWeightNext(float* decode2IpWeightMomentumNext,
     float* decode2IpWeightNext,
     const float* __restrict__ decode2IpD,
@@ -1761,38 +1751,39 @@ trainDecode2IpWeightNext(float* decode2IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* decode2IpWeight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
+    for (int step = 0; step <= 7; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 500 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode2IpD[k*500 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%32, 499);
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*500 + i2 : 0;
+                rowNext[i] = decode2IpD[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 250 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode3Out[k*250 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 249);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*250 + j : 0;
+                columnNext[i] = decode3Out[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1807,16 +1798,14 @@ trainDecode2IpWeightNext(float* decode2IpWeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1824,7 +1813,7 @@ trainDecode2IpWeightNext(float* decode2IpWeightMomentumNext,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
@@ -1889,70 +1878,69 @@ trainDecode3IpBiasNext(float* decode3IpBiasMomentumNext,
 //
 //   decode3.ip.d             f32[100,250]
 //   decode3.ip.weight        f32[250,30]
-//   product of 100 rows, 30 columns and 250 terms, 4 parts of 64 terms: a tile of 64x128 for each of 1x2x4 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 30 columns and 250 terms, in 4 parts: a tile of 32x64 for each of 1x4x4 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainCodeDSums(float* __restrict__ partial,
     const float* __restrict__ decode3IpD,
     const float* __restrict__ decode3IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 250);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode3IpD[i2*250 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 30 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = decode3IpWeight[k*30 + j];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 250;
+                const int at = rowInside[i] ? i2*250 + k : 0;
+                rowNext[i] = decode3IpD[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 29);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 250;
+                const int at = columnInside[i] ? k*30 + j : 0;
+                columnNext[i] = decode3IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1960,10 +1948,10 @@ trainCodeDSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 30) {
                 partial[(blockIdx.z*100 + row)*30 + column] = sum[i][j];
             }
@@ -1984,14 +1972,103 @@ trainCodeD(float* __restrict__ codeD,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 3000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*3000 + i];
     const int column = i%30, row = i/30;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*100 + row)*30 + column];
-    }
     codeD[i2*30 + j] = sum;
+}
+
+// trainDecode3IpWeightNextSums computes decode3.ip.weight.momentum.next, decode3.ip.weight.next for decode3.ip (autoencoder.net:7).
+//
+//   sum = sum over k of decode3.ip.d[k, i]*code[k, j]
+//   decode3.ip.weight.momentum.next = 0.95*decode3.ip.weight.momentum[i, j] + solver.rate[]*(sum + 0.0005*decode3.ip.weight[i, j])
+//   decode3.ip.weight.momentum.next[i, j] = decode3.ip.weight.momentum.next
+//   decode3.ip.weight.next = decode3.ip.weight[i, j] - (0.95*decode3.ip.weight.momentum.next + solver.rate[]*(sum + 0.0005*decode3.ip.weight[i, j]))
+//   decode3.ip.weight.next[i, j] = decode3.ip.weight.next
+//
+//   decode3.ip.d             f32[100,250]
+//   code                     f32[100,30]
+//   product of 250 rows, 30 columns and 100 terms, in 2 parts: a tile of 32x128 for each of 1x8x2 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
+trainDecode3IpWeightNextSums(float* __restrict__ partial,
+    const float* __restrict__ decode3IpD,
+    const float* __restrict__ code)
+{
+    const int split = blockIdx.z;
+    __shared__ __align__(16) float rowTile[2][8][36], columnTile[2][8][132];
+    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
+    float sum[8][4] = {};
+    const int begin = split*7, end = smaller(split*7 + 7, 13);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int step = begin; step <= end; step++) {
+        float rowNext[2], columnNext[8];
+        bool rowInside[2];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*8;
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int row = smaller(row0 + threadIdx.x%32, 249);
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*250 + i2 : 0;
+                rowNext[i] = decode3IpD[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x, 29);
+                const int j = column;
+                const int term = first + i;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*30 + j : 0;
+                columnNext[i] = code[at];
+            }
+        }
+        if (step > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[8], b[4];
+                #pragma unroll
+                for (int i = 0; i < 8; i++) a[i] = rowTile[stage ^ 1][k][i/4*16 + ty*4 + i%4];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 8; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (step < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][i][threadIdx.x] = columnInside[i] ? columnNext[i] : 0.0f;
+            }
+        }
+        __syncthreads();
+        stage ^= 1;
+    }
+    #pragma unroll
+    for (int i = 0; i < 8; i++) {
+        const int row = blockIdx.y*32 + i/4*16 + ty*4 + i%4;
+        #pragma unroll
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*128 + tx*4 + j;
+            if (row < 250 && column < 30) {
+                partial[(blockIdx.z*250 + row)*30 + column] = sum[i][j];
+            }
+        }
+    }
 }
 
 // trainDecode3IpWeightNext computes decode3.ip.weight.momentum.next, decode3.ip.weight.next for decode3.ip (autoencoder.net:7).
@@ -2004,98 +2081,29 @@ trainCodeD(float* __restrict__ codeD,
 //
 //   decode3.ip.weight.momentum.next f32[250,30]
 //   decode3.ip.weight.next   f32[250,30]
-//   decode3.ip.d             f32[100,250]
-//   code                     f32[100,30]
 //   decode3.ip.weight.momentum f32[250,30]
 //   solver.rate              f32[]
 //   decode3.ip.weight        f32[250,30]
-//   product of 250 rows, 30 columns and 100 terms: a tile of 64x64 for each of 1x4x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   one thread for each of 7500 sums of 2 parts: 59 blocks of 128
+extern "C" __global__ void __launch_bounds__(128)
 trainDecode3IpWeightNext(float* decode3IpWeightMomentumNext,
     float* decode3IpWeightNext,
-    const float* __restrict__ decode3IpD,
-    const float* __restrict__ code,
     const float* decode3IpWeightMomentum,
     const float* __restrict__ solverRate,
-    const float* decode3IpWeight)
+    const float* decode3IpWeight,
+    const float* __restrict__ partial)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
-    float sum[4][4] = {};
-    int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 250 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode3IpD[k*250 + i2];
-                }
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 30 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = code[k*30 + j];
-                }
-            }
-        }
-        if (first > 0) {
-            #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
-                #pragma unroll
-                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    #pragma unroll
-                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
-                }
-            }
-        }
-        if (first < 100) {
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
-            }
-        }
-        __syncthreads();
-        stage ^= 1;
-    }
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 250 && column < 30) {
-                const int i2 = row;
-                const int j2 = column;
-                const float decode3IpWeightMomentumNext2 = 0.95f*decode3IpWeightMomentum[i2*30 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*decode3IpWeight[i2*30 + j2]);
-                decode3IpWeightMomentumNext[i2*30 + j2] = decode3IpWeightMomentumNext2;
-                const float decode3IpWeightNext2 = decode3IpWeight[i2*30 + j2] - (0.95f*decode3IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*decode3IpWeight[i2*30 + j2]));
-                decode3IpWeightNext[i2*30 + j2] = decode3IpWeightNext2;
-            }
-        }
-    }
+    const int i = blockIdx.x*128 + threadIdx.x;
+    if (i >= 7500) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 2; split++) sum += partial[split*7500 + i];
+    const int column = i%30, row = i/30;
+    const int i2 = row;
+    const int j = column;
+    const float decode3IpWeightMomentumNext2 = 0.95f*decode3IpWeightMomentum[i2*30 + j] + solverRate[0]*(sum + 0.0005f*decode3IpWeight[i2*30 + j]);
+    decode3IpWeightMomentumNext[i2*30 + j] = decode3IpWeightMomentumNext2;
+    const float decode3IpWeightNext2 = decode3IpWeight[i2*30 + j] - (0.95f*decode3IpWeightMomentumNext2 + solverRate[0]*(sum + 0.0005f*decode3IpWeight[i2*30 + j]));
+    decode3IpWeightNext[i2*30 + j] = decode3IpWeightNext2;
 }
 
 // trainCodeBiasNext computes code.bias.momentum.next, code.bias.next for code (autoencoder.net:23).
@@ -2149,45 +2157,46 @@ trainCodeBiasNext(float* codeBiasMomentumNext,
 //   code.d                   f32[100,30]
 //   code.weight              f32[30,250]
 //   encode3.out              f32[100,250]
-//   product of 100 rows, 250 columns and 30 terms: a tile of 64x64 for each of 4x2x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 250 columns and 30 terms: a tile of 32x64 for each of 4x4x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainEncode3IpD(float* __restrict__ encode3IpD,
     const float* __restrict__ codeD,
     const float* __restrict__ codeWeight,
     const float* __restrict__ encode3Out)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 30 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 30) {
+    for (int step = 0; step <= 2; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 2) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < 30) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = codeD[i2*30 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 30;
+                const int at = rowInside[i] ? i2*30 + k : 0;
+                rowNext[i] = codeD[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 250 && term < 30) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = codeWeight[k*250 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 249);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 30;
+                const int at = columnInside[i] ? k*250 + j : 0;
+                columnNext[i] = codeWeight[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -2202,16 +2211,14 @@ trainEncode3IpD(float* __restrict__ encode3IpD,
                 }
             }
         }
-        if (first < 30) {
+        if (step < 2) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2219,7 +2226,7 @@ trainEncode3IpD(float* __restrict__ encode3IpD,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
@@ -2228,6 +2235,97 @@ trainEncode3IpD(float* __restrict__ encode3IpD,
                 const int j2 = column;
                 const float encode3IpD2 = sum[i][j]*encode3Out[i2*250 + j2]*(1.0f - encode3Out[i2*250 + j2]);
                 encode3IpD[i2*250 + j2] = encode3IpD2;
+            }
+        }
+    }
+}
+
+// trainCodeWeightNextSums computes code.weight.momentum.next, code.weight.next for code (autoencoder.net:23).
+//
+//   sum = sum over k of code.d[k, i]*encode3.out[k, j]
+//   code.weight.momentum.next = 0.95*code.weight.momentum[i, j] + solver.rate[]*(sum + 0.0005*code.weight[i, j])
+//   code.weight.momentum.next[i, j] = code.weight.momentum.next
+//   code.weight.next = code.weight[i, j] - (0.95*code.weight.momentum.next + solver.rate[]*(sum + 0.0005*code.weight[i, j]))
+//   code.weight.next[i, j] = code.weight.next
+//
+//   code.d                   f32[100,30]
+//   encode3.out              f32[100,250]
+//   product of 30 rows, 250 columns and 100 terms, in 2 parts: a tile of 32x128 for each of 2x1x2 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
+trainCodeWeightNextSums(float* __restrict__ partial,
+    const float* __restrict__ codeD,
+    const float* __restrict__ encode3Out)
+{
+    const int split = blockIdx.z;
+    __shared__ __align__(16) float rowTile[2][8][36], columnTile[2][8][132];
+    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
+    float sum[8][4] = {};
+    const int begin = split*7, end = smaller(split*7 + 7, 13);
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int step = begin; step <= end; step++) {
+        float rowNext[2], columnNext[8];
+        bool rowInside[2];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*8;
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int row = smaller(row0 + threadIdx.x%32, 29);
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*30 + i2 : 0;
+                rowNext[i] = codeD[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x, 249);
+                const int j = column;
+                const int term = first + i;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*250 + j : 0;
+                columnNext[i] = encode3Out[at];
+            }
+        }
+        if (step > begin) {
+            #pragma unroll
+            for (int k = 0; k < 8; k++) {
+                float a[8], b[4];
+                #pragma unroll
+                for (int i = 0; i < 8; i++) a[i] = rowTile[stage ^ 1][k][i/4*16 + ty*4 + i%4];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 8; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (step < end) {
+            #pragma unroll
+            for (int i = 0; i < 2; i++) {
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][i][threadIdx.x] = columnInside[i] ? columnNext[i] : 0.0f;
+            }
+        }
+        __syncthreads();
+        stage ^= 1;
+    }
+    #pragma unroll
+    for (int i = 0; i < 8; i++) {
+        const int row = blockIdx.y*32 + i/4*16 + ty*4 + i%4;
+        #pragma unroll
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*128 + tx*4 + j;
+            if (row < 30 && column < 250) {
+                partial[(blockIdx.z*30 + row)*250 + column] = sum[i][j];
             }
         }
     }
@@ -2243,53 +2341,80 @@ trainEncode3IpD(float* __restrict__ encode3IpD,
 //
 //   code.weight.momentum.next f32[30,250]
 //   code.weight.next         f32[30,250]
-//   code.d                   f32[100,30]
-//   encode3.out              f32[100,250]
 //   code.weight.momentum     f32[30,250]
 //   solver.rate              f32[]
 //   code.weight              f32[30,250]
-//   product of 30 rows, 250 columns and 100 terms: a tile of 64x64 for each of 4x1x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   one thread for each of 7500 sums of 2 parts: 59 blocks of 128
+extern "C" __global__ void __launch_bounds__(128)
 trainCodeWeightNext(float* codeWeightMomentumNext,
     float* codeWeightNext,
-    const float* __restrict__ codeD,
-    const float* __restrict__ encode3Out,
     const float* codeWeightMomentum,
     const float* __restrict__ solverRate,
-    const float* codeWeight)
+    const float* codeWeight,
+    const float* __restrict__ partial)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int i = blockIdx.x*128 + threadIdx.x;
+    if (i >= 7500) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 2; split++) sum += partial[split*7500 + i];
+    const int column = i%250, row = i/250;
+    const int i2 = row;
+    const int j = column;
+    const float codeWeightMomentumNext2 = 0.95f*codeWeightMomentum[i2*250 + j] + solverRate[0]*(sum + 0.0005f*codeWeight[i2*250 + j]);
+    codeWeightMomentumNext[i2*250 + j] = codeWeightMomentumNext2;
+    const float codeWeightNext2 = codeWeight[i2*250 + j] - (0.95f*codeWeightMomentumNext2 + solverRate[0]*(sum + 0.0005f*codeWeight[i2*250 + j]));
+    codeWeightNext[i2*250 + j] = codeWeightNext2;
+}
+
+// trainEncode2IpDSums computes encode2.ip.d for encode3.ip + encode2.out (autoencoder.net:7, autoencoder.net:13).
+//
+//   sum = sum over k of encode3.ip.d[i, k]*encode3.ip.weight[k, j]
+//   encode2.ip.d = sum*encode2.out[i, j]*(1 - encode2.out[i, j])
+//   encode2.ip.d[i, j] = encode2.ip.d
+//
+//   encode3.ip.d             f32[100,250]
+//   encode3.ip.weight        f32[250,500]
+//   product of 100 rows, 500 columns and 250 terms, in 4 parts: a tile of 32x64 for each of 8x4x4 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
+trainEncode2IpDSums(float* __restrict__ partial,
+    const float* __restrict__ encode3IpD,
+    const float* __restrict__ encode3IpWeight)
+{
+    const int split = blockIdx.z;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 30 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = codeD[k*30 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 250;
+                const int at = rowInside[i] ? i2*250 + k : 0;
+                rowNext[i] = encode3IpD[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 250 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode3Out[k*250 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 499);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 250;
+                const int at = columnInside[i] ? k*500 + j : 0;
+                columnNext[i] = encode3IpWeight[at];
             }
         }
-        if (first > 0) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -2304,16 +2429,14 @@ trainCodeWeightNext(float* codeWeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2321,105 +2444,10 @@ trainCodeWeightNext(float* codeWeightMomentumNext,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 30 && column < 250) {
-                const int i2 = row;
-                const int j2 = column;
-                const float codeWeightMomentumNext2 = 0.95f*codeWeightMomentum[i2*250 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*codeWeight[i2*250 + j2]);
-                codeWeightMomentumNext[i2*250 + j2] = codeWeightMomentumNext2;
-                const float codeWeightNext2 = codeWeight[i2*250 + j2] - (0.95f*codeWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*codeWeight[i2*250 + j2]));
-                codeWeightNext[i2*250 + j2] = codeWeightNext2;
-            }
-        }
-    }
-}
-
-// trainEncode2IpDSums computes encode2.ip.d for encode3.ip + encode2.out (autoencoder.net:7, autoencoder.net:13).
-//
-//   sum = sum over k of encode3.ip.d[i, k]*encode3.ip.weight[k, j]
-//   encode2.ip.d = sum*encode2.out[i, j]*(1 - encode2.out[i, j])
-//   encode2.ip.d[i, j] = encode2.ip.d
-//
-//   encode3.ip.d             f32[100,250]
-//   encode3.ip.weight        f32[250,500]
-//   product of 100 rows, 500 columns and 250 terms, 4 parts of 64 terms: a tile of 64x128 for each of 4x2x4 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
-trainEncode2IpDSums(float* __restrict__ partial,
-    const float* __restrict__ encode3IpD,
-    const float* __restrict__ encode3IpWeight)
-{
-    const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 250);
-    int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode3IpD[i2*250 + k];
-                }
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode3IpWeight[k*500 + j];
-                }
-            }
-        }
-        if (first > begin) {
-            #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
-                #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
-                }
-            }
-        }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
-            }
-        }
-        __syncthreads();
-        stage ^= 1;
-    }
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
             if (row < 100 && column < 500) {
                 partial[(blockIdx.z*100 + row)*500 + column] = sum[i][j];
             }
@@ -2443,13 +2471,11 @@ trainEncode2IpD(float* __restrict__ encode2IpD,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 50000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*50000 + i];
     const int column = i%500, row = i/500;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*100 + row)*500 + column];
-    }
     const float encode2IpD2 = sum*encode2Out[i2*500 + j]*(1.0f - encode2Out[i2*500 + j]);
     encode2IpD[i2*500 + j] = encode2IpD2;
 }
@@ -2469,8 +2495,8 @@ trainEncode2IpD(float* __restrict__ encode2IpD,
 //   encode3.ip.weight.momentum f32[250,500]
 //   solver.rate              f32[]
 //   encode3.ip.weight        f32[250,500]
-//   product of 250 rows, 500 columns and 100 terms: a tile of 64x64 for each of 8x4x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 250 rows, 500 columns and 100 terms: a tile of 32x64 for each of 8x8x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainEncode3IpWeightNext(float* encode3IpWeightMomentumNext,
     float* encode3IpWeightNext,
     const float* __restrict__ encode3IpD,
@@ -2479,38 +2505,39 @@ trainEncode3IpWeightNext(float* encode3IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* encode3IpWeight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
+    for (int step = 0; step <= 7; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 250 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode3IpD[k*250 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%32, 249);
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*250 + i2 : 0;
+                rowNext[i] = encode3IpD[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode2Out[k*500 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 499);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*500 + j : 0;
+                columnNext[i] = encode2Out[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -2525,16 +2552,14 @@ trainEncode3IpWeightNext(float* encode3IpWeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2542,18 +2567,26 @@ trainEncode3IpWeightNext(float* encode3IpWeightMomentumNext,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 250 && column < 500) {
-                const int i2 = row;
-                const int j2 = column;
-                const float encode3IpWeightMomentumNext2 = 0.95f*encode3IpWeightMomentum[i2*500 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*encode3IpWeight[i2*500 + j2]);
-                encode3IpWeightMomentumNext[i2*500 + j2] = encode3IpWeightMomentumNext2;
-                const float encode3IpWeightNext2 = encode3IpWeight[i2*500 + j2] - (0.95f*encode3IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*encode3IpWeight[i2*500 + j2]));
-                encode3IpWeightNext[i2*500 + j2] = encode3IpWeightNext2;
+        const int row = blockIdx.y*32 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 250 && column < 500) {
+            const int i2 = row;
+            const int j2 = column;
+            float encode3IpWeightMomentumNext4[4];
+            float encode3IpWeightNext4[4];
+            float encode3IpWeightMomentum4[4];
+            load4(encode3IpWeightMomentum4, encode3IpWeightMomentum + i2*500 + j2);
+            float encode3IpWeight4[4];
+            load4(encode3IpWeight4, encode3IpWeight + i2*500 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float encode3IpWeightMomentumNext2 = 0.95f*encode3IpWeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.0005f*encode3IpWeight4[j]);
+                encode3IpWeightMomentumNext4[j] = encode3IpWeightMomentumNext2;
+                const float encode3IpWeightNext2 = encode3IpWeight4[j] - (0.95f*encode3IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*encode3IpWeight4[j]));
+                encode3IpWeightNext4[j] = encode3IpWeightNext2;
             }
+            store4(encode3IpWeightMomentumNext + i2*500 + j2, encode3IpWeightMomentumNext4);
+            store4(encode3IpWeightNext + i2*500 + j2, encode3IpWeightNext4);
         }
     }
 }
@@ -2566,70 +2599,69 @@ trainEncode3IpWeightNext(float* encode3IpWeightMomentumNext,
 //
 //   encode2.ip.d             f32[100,500]
 //   encode2.ip.weight        f32[500,1000]
-//   product of 100 rows, 1000 columns and 500 terms, 8 parts of 64 terms: a tile of 64x128 for each of 8x2x8 blocks of 256 threads
+//   product of 100 rows, 1000 columns and 500 terms, in 4 parts: a tile of 64x64 for each of 16x2x4 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainEncode1IpDSums(float* __restrict__ partial,
     const float* __restrict__ encode2IpD,
     const float* __restrict__ encode2IpWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*8, end = split*8 + 8;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[4];
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode2IpD[i2*500 + k];
-                }
+            for (int i = 0; i < 4; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? i2*500 + k : 0;
+                rowNext[i] = encode2IpD[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 1000 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode2IpWeight[k*1000 + j];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 999);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? k*1000 + j : 0;
+                columnNext[i] = encode2IpWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
+            for (int i = 0; i < 4; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2639,40 +2671,13 @@ trainEncode1IpDSums(float* __restrict__ partial,
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 1000) {
                 partial[(blockIdx.z*100 + row)*1000 + column] = sum[i][j];
             }
         }
     }
-}
-
-// trainEncode1IpD computes encode1.ip.d for encode2.ip + encode1.out (autoencoder.net:7, autoencoder.net:13).
-//
-//   sum = sum over k of encode2.ip.d[i, k]*encode2.ip.weight[k, j]
-//   encode1.ip.d = sum*encode1.out[i, j]*(1 - encode1.out[i, j])
-//   encode1.ip.d[i, j] = encode1.ip.d
-//
-//   encode1.ip.d             f32[100,1000]
-//   encode1.out              f32[100,1000]
-//   one thread for each of 100000 sums of 8 parts: 782 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-trainEncode1IpD(float* __restrict__ encode1IpD,
-    const float* __restrict__ encode1Out,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 100000) return;
-    const int column = i%1000, row = i/1000;
-    const int i2 = row;
-    const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*1000 + column];
-    }
-    const float encode1IpD2 = sum*encode1Out[i2*1000 + j]*(1.0f - encode1Out[i2*1000 + j]);
-    encode1IpD[i2*1000 + j] = encode1IpD2;
 }
 
 // trainEncode2IpWeightNext computes encode2.ip.weight.momentum.next, encode2.ip.weight.next for encode2.ip (autoencoder.net:7).
@@ -2705,33 +2710,34 @@ trainEncode2IpWeightNext(float* encode2IpWeightMomentumNext,
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
+    for (int step = 0; step <= 7; step++) {
         float rowNext[4], columnNext[4];
-        if (first < 100) {
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 500 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode2IpD[k*500 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%64, 499);
+                const int i2 = row;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*500 + i2 : 0;
+                rowNext[i] = encode2IpD[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 1000 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = encode1Out[k*1000 + j];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 999);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*1000 + j : 0;
+                columnNext[i] = encode1Out[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -2746,16 +2752,14 @@ trainEncode2IpWeightNext(float* encode2IpWeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2764,17 +2768,25 @@ trainEncode2IpWeightNext(float* encode2IpWeightMomentumNext,
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 500 && column < 1000) {
-                const int i2 = row;
-                const int j2 = column;
-                const float encode2IpWeightMomentumNext2 = 0.95f*encode2IpWeightMomentum[i2*1000 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*encode2IpWeight[i2*1000 + j2]);
-                encode2IpWeightMomentumNext[i2*1000 + j2] = encode2IpWeightMomentumNext2;
-                const float encode2IpWeightNext2 = encode2IpWeight[i2*1000 + j2] - (0.95f*encode2IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*encode2IpWeight[i2*1000 + j2]));
-                encode2IpWeightNext[i2*1000 + j2] = encode2IpWeightNext2;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 500 && column < 1000) {
+            const int i2 = row;
+            const int j2 = column;
+            float encode2IpWeightMomentumNext4[4];
+            float encode2IpWeightNext4[4];
+            float encode2IpWeightMomentum4[4];
+            load4(encode2IpWeightMomentum4, encode2IpWeightMomentum + i2*1000 + j2);
+            float encode2IpWeight4[4];
+            load4(encode2IpWeight4, encode2IpWeight + i2*1000 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float encode2IpWeightMomentumNext2 = 0.95f*encode2IpWeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.0005f*encode2IpWeight4[j]);
+                encode2IpWeightMomentumNext4[j] = encode2IpWeightMomentumNext2;
+                const float encode2IpWeightNext2 = encode2IpWeight4[j] - (0.95f*encode2IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*encode2IpWeight4[j]));
+                encode2IpWeightNext4[j] = encode2IpWeightNext2;
             }
+            store4(encode2IpWeightMomentumNext + i2*1000 + j2, encode2IpWeightMomentumNext4);
+            store4(encode2IpWeightNext + i2*1000 + j2, encode2IpWeightNext4);
         }
     }
 }
@@ -2794,8 +2806,8 @@ trainEncode2IpWeightNext(float* encode2IpWeightMomentumNext,
 //   encode1.ip.weight.momentum f32[1000,784]
 //   solver.rate              f32[]
 //   encode1.ip.weight        f32[1000,784]
-//   product of 1000 rows, 784 columns and 100 terms: a tile of 64x64 for each of 13x16x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 1000 rows, 784 columns and 100 terms: a tile of 64x16 for each of 49x16x1 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainEncode1IpWeightNext(float* encode1IpWeightMomentumNext,
     float* encode1IpWeightNext,
     const float* __restrict__ encode1IpD,
@@ -2804,38 +2816,39 @@ trainEncode1IpWeightNext(float* encode1IpWeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* encode1IpWeight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][20];
+    const int tx = threadIdx.x%4, ty = threadIdx.x/4;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*16;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
+    for (int step = 0; step <= 7; step++) {
+        float rowNext[16], columnNext[4];
+        bool rowInside[16];
+        bool columnInside[4];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 1000 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = encode1IpD[k*1000 + i2];
-                }
+            for (int i = 0; i < 16; i++) {
+                const int row = smaller(row0 + threadIdx.x, 999);
+                const int i2 = row;
+                const int term = first + i;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*1000 + i2 : 0;
+                rowNext[i] = encode1IpD[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 784 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = flat[k*784 + j];
-                }
+                const int column = column0 + threadIdx.x%16;
+                const int j = column;
+                const int term = first + threadIdx.x/16 + i*4;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*784 + j : 0;
+                columnNext[i] = flat[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -2850,16 +2863,14 @@ trainEncode1IpWeightNext(float* encode1IpWeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+            for (int i = 0; i < 16; i++) {
+                rowTile[stage][i][threadIdx.x] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/16 + i*4][threadIdx.x%16] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2868,17 +2879,25 @@ trainEncode1IpWeightNext(float* encode1IpWeightMomentumNext,
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 1000 && column < 784) {
-                const int i2 = row;
-                const int j2 = column;
-                const float encode1IpWeightMomentumNext2 = 0.95f*encode1IpWeightMomentum[i2*784 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*encode1IpWeight[i2*784 + j2]);
-                encode1IpWeightMomentumNext[i2*784 + j2] = encode1IpWeightMomentumNext2;
-                const float encode1IpWeightNext2 = encode1IpWeight[i2*784 + j2] - (0.95f*encode1IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*encode1IpWeight[i2*784 + j2]));
-                encode1IpWeightNext[i2*784 + j2] = encode1IpWeightNext2;
+        const int column = blockIdx.x*16 + tx*4;
+        if (row < 1000 && column < 784) {
+            const int i2 = row;
+            const int j2 = column;
+            float encode1IpWeightMomentumNext4[4];
+            float encode1IpWeightNext4[4];
+            float encode1IpWeightMomentum4[4];
+            load4(encode1IpWeightMomentum4, encode1IpWeightMomentum + i2*784 + j2);
+            float encode1IpWeight4[4];
+            load4(encode1IpWeight4, encode1IpWeight + i2*784 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float encode1IpWeightMomentumNext2 = 0.95f*encode1IpWeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.0005f*encode1IpWeight4[j]);
+                encode1IpWeightMomentumNext4[j] = encode1IpWeightMomentumNext2;
+                const float encode1IpWeightNext2 = encode1IpWeight4[j] - (0.95f*encode1IpWeightMomentumNext2 + solverRate[0]*(sum[i][j] + 0.0005f*encode1IpWeight4[j]));
+                encode1IpWeightNext4[j] = encode1IpWeightNext2;
             }
+            store4(encode1IpWeightMomentumNext + i2*784 + j2, encode1IpWeightMomentumNext4);
+            store4(encode1IpWeightNext + i2*784 + j2, encode1IpWeightNext4);
         }
     }
 }
@@ -2898,46 +2917,47 @@ trainEncode1IpWeightNext(float* encode1IpWeightMomentumNext,
 //
 //   decode1.out              f32[100,1000]
 //   image.weight             f32[784,1000]
-//   product of 100 rows, 784 columns and 1000 terms, 8 parts of 128 terms: a tile of 64x64 for each of 13x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 784 columns and 1000 terms, in 4 parts: a tile of 64x16 for each of 49x2x4 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 testImageCrossEntropyPixelsSquaredErrorSums(float* __restrict__ partial,
     const float* __restrict__ decode1Out,
     const float* __restrict__ imageWeight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][20];
+    const int tx = threadIdx.x%4, ty = threadIdx.x/4;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*16;
     float sum[4][4] = {};
-    const int begin = split*128, end = smaller(split*128 + 128, 1000);
+    const int begin = split*16, end = smaller(split*16 + 16, 63);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[16], columnNext[4];
+        bool rowInside[16];
+        bool columnInside[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = decode1Out[i2*1000 + k];
-                }
+            for (int i = 0; i < 16; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*4, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 1000;
+                const int at = rowInside[i] ? i2*1000 + k : 0;
+                rowNext[i] = decode1Out[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 784 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = imageWeight[j*1000 + k];
-                }
+                const int column = column0 + threadIdx.x/16 + i*4;
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 1000;
+                const int at = columnInside[i] ? j*1000 + k : 0;
+                columnNext[i] = imageWeight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -2952,16 +2972,14 @@ testImageCrossEntropyPixelsSquaredErrorSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 16; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2972,7 +2990,7 @@ testImageCrossEntropyPixelsSquaredErrorSums(float* __restrict__ partial,
         const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*16 + tx*4 + j;
             if (row < 100 && column < 784) {
                 partial[(blockIdx.z*100 + row)*784 + column] = sum[i][j];
             }
@@ -2999,7 +3017,7 @@ testImageCrossEntropyPixelsSquaredErrorSums(float* __restrict__ partial,
 //   squared_error.square     f32[100,784]
 //   image.bias               f32[784]
 //   flat                     f32[100,784]
-//   one thread for each of 78400 sums of 8 parts: 613 blocks of 128
+//   one thread for each of 78400 sums of 4 parts: 613 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 testImageCrossEntropyPixelsSquaredError(float* __restrict__ image,
     float* __restrict__ crossEntropyLogisticLoss,
@@ -3011,13 +3029,11 @@ testImageCrossEntropyPixelsSquaredError(float* __restrict__ image,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 78400) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*78400 + i];
     const int column = i%784, row = i/784;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*784 + column];
-    }
     const float image2 = sum + imageBias[j];
     image[i2*784 + j] = image2;
     const float crossEntropyLogisticLoss2 = larger(image2, 0.0f) - image2*flat[i2*784 + j] + log1pf(expf(-fabsf(image2)));

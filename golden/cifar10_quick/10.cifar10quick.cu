@@ -10,6 +10,36 @@ __device__ __forceinline__ int larger(int a, int b) { return a > b ? a : b; }
 __device__ __forceinline__ float smaller(float a, float b) { return a < b || a != a ? a : b; }
 __device__ __forceinline__ int smaller(int a, int b) { return a < b ? a : b; }
 
+// load4 and store4 move four neighbouring elements as one.
+__device__ __forceinline__ void load4(float to[4], const float* from)
+{
+    const float4 four = *(const float4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(int to[4], const int* from)
+{
+    const int4 four = *(const int4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(unsigned char to[4], const unsigned char* from)
+{
+    const uchar4 four = *(const uchar4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+
+__device__ __forceinline__ void store4(float* to, const float from[4])
+{
+    *(float4*)to = make_float4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(int* to, const int from[4])
+{
+    *(int4*)to = make_int4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(unsigned char* to, const unsigned char from[4])
+{
+    *(uchar4*)to = make_uchar4(from[0], from[1], from[2], from[3]);
+}
+
 // warpSum adds the 32 numbers of a warp, always in the same tree; every thread
 // gets the sum.
 __device__ __forceinline__ float warpSum(float x)
@@ -43,86 +73,87 @@ __device__ __forceinline__ float blockSum(float x)
 //   data                     f32[100,3,32,32]
 //   conv1.weight             f32[32,3,5,5]
 //   conv1.bias               f32[32]
-//   product of 32 rows, 102400 columns and 75 terms: a tile of 32x128 for each of 800x1x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 32 rows, 102400 columns and 75 terms: a tile of 32x128 for each of 800x1x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainConv1(float* __restrict__ conv1,
     const float* __restrict__ data,
     const float* __restrict__ conv1Weight,
     const float* __restrict__ conv1Bias)
 {
-    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
+    __shared__ __align__(16) float rowTile[2][8][36], columnTile[2][8][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
     const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
-    float sum[4][4] = {};
+    float sum[8][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 75 + 16; first += 16) {
+    for (int step = 0; step <= 10; step++) {
         float rowNext[2], columnNext[8];
-        if (first < 75) {
+        bool rowInside[2];
+        bool columnInside[8];
+        if (step < 10) {
+            const int first = step*8;
             #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 32 && term < 75) {
-                    const int k = row;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    rowNext[i] = conv1Weight[k*75 + c*25 + r*5 + s];
-                }
+                const int row = row0 + threadIdx.x/8 + i*16;
+                const int k = row;
+                const int term = first + threadIdx.x%8;
+                const int c = term/25, r = term/5%5, s = term%5;
+                rowInside[i] = term < 75;
+                const int at = rowInside[i] ? k*75 + c*25 + r*5 + s : 0;
+                rowNext[i] = conv1Weight[at];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 102400 && term < 75) {
-                    const int n = column/1024, y = column/32%32, x = column%32;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    if (0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32)) columnNext[i] = data[n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2)];
-                }
+                const int column = column0 + threadIdx.x;
+                const int n = column/1024, y = column/32%32, x = column%32;
+                const int term = first + i;
+                const int c = term/25, r = term/5%5, s = term%5;
+                columnInside[i] = term < 75 && 0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32);
+                const int at = columnInside[i] ? n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2) : 0;
+                columnNext[i] = data[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
+            for (int k = 0; k < 8; k++) {
+                float a[8], b[4];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                for (int i = 0; i < 8; i++) a[i] = rowTile[stage ^ 1][k][i/4*16 + ty*4 + i%4];
                 #pragma unroll
                 for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) {
+                for (int i = 0; i < 8; i++) {
                     #pragma unroll
                     for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < 75) {
+        if (step < 10) {
             #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%8][threadIdx.x/8 + i*16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                columnTile[stage][i][threadIdx.x] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
         stage ^= 1;
     }
     #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*32 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
-            if (row < 32 && column < 102400) {
-                const int k = row;
-                const int n = column/1024, y = column/32%32, x = column%32;
+    for (int i = 0; i < 8; i++) {
+        const int row = blockIdx.y*32 + i/4*16 + ty*4 + i%4;
+        const int column = blockIdx.x*128 + tx*4;
+        if (row < 32 && column < 102400) {
+            const int k = row;
+            const int n = column/1024, yx = column%1024;
+            float conv14[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
                 const float conv1_2 = sum[i][j] + conv1Bias[k];
-                conv1[n*32768 + k*1024 + y*32 + x] = conv1_2;
+                conv14[j] = conv1_2;
             }
+            store4(conv1 + n*32768 + yx + k*1024, conv14);
         }
     }
 }
@@ -150,14 +181,14 @@ trainPool1Relu1(float* __restrict__ relu1,
     const int y = i/16%16;
     const int x = i%16;
     float largest = -infinity();
-    int place = 0;
+    int place2 = 0;
     for (int r = 0; r < 3; r++) {
         if (0 <= y*2 + r && y*2 + r < 32) {
             for (int s = 0; s < 3; s++) {
                 if (0 <= x*2 + s && x*2 + s < 32) {
                     if (const float term2 = conv1[i2*1024 + y*64 + x*2 + r*32 + s]; term2 > largest) {
                         largest = term2;
-                        place = r*3 + s;
+                        place2 = r*3 + s;
                     }
                 }
             }
@@ -165,59 +196,57 @@ trainPool1Relu1(float* __restrict__ relu1,
     }
     const float relu1_2 = largest < 0.0f ? 0.0f : largest;
     relu1[i2*256 + y*16 + x] = relu1_2;
-    pool1Argmax[i2*256 + y*16 + x] = place;
+    pool1Argmax[i2*256 + y*16 + x] = place2;
 }
 
-// trainConv2Relu2Sums computes relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
-// The same code serves testConv2Relu2Sums.
+// trainConv2Relu2 computes relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
+// The same code serves testConv2Relu2.
 //
 //   sum = sum over c, r, s of relu1[n, c, y + r - 2, x + s - 2]*conv2.weight[k, c, r, s] where 0 <= y + r - 2 < 16, 0 <= x + s - 2 < 16
 //   conv2 = sum + conv2.bias[k]
 //   relu2 = conv2 < 0 ? 0 : conv2
 //   relu2[n, k, y, x] = relu2
 //
+//   relu2                    f32[100,32,16,16]
 //   relu1                    f32[100,32,16,16]
 //   conv2.weight             f32[32,32,5,5]
-//   product of 32 rows, 25600 columns and 800 terms, 2 parts of 400 terms: a tile of 32x128 for each of 200x1x2 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
-trainConv2Relu2Sums(float* __restrict__ partial,
+//   conv2.bias               f32[32]
+//   product of 32 rows, 25600 columns and 800 terms: a tile of 32x32 for each of 800x1x1 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
+trainConv2Relu2(float* __restrict__ relu2,
     const float* __restrict__ relu1,
-    const float* __restrict__ conv2Weight)
+    const float* __restrict__ conv2Weight,
+    const float* __restrict__ conv2Bias)
 {
-    const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
-    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*400, end = smaller(split*400 + 400, 800);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[2], columnNext[8];
-        if (first < end) {
+    for (int step = 0; step <= 50; step++) {
+        float rowNext[8], columnNext[8];
+        bool columnInside[8];
+        if (step < 50) {
+            const int cBlock = step/25, r = step/5%5, s = step%5;
+            const int first = cBlock*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 32 && term < end) {
-                    const int k = row;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    rowNext[i] = conv2Weight[k*800 + c*25 + r*5 + s];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = row0 + threadIdx.x/16 + i*4;
+                const int k = row;
+                const int c = first + threadIdx.x%16;
+                rowNext[i] = conv2Weight[k*800 + c*25 + r*5 + s];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 25600 && term < end) {
-                    const int n = column/256, y = column/16%16, x = column%16;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    if (0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16)) columnNext[i] = relu1[n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2)];
-                }
+                const int column = column0 + threadIdx.x%32;
+                const int n = column/256, y = column/16%16, x = column%16;
+                const int c = first + threadIdx.x/32 + i*2;
+                columnInside[i] = 0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16);
+                const int at = columnInside[i] ? n*8192 + (y + r - 2)*16 + (x + s - 2) : 0;
+                columnNext[i] = relu1[at + c*256];
             }
         }
-        if (first > begin) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -232,16 +261,14 @@ trainConv2Relu2Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < 50) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                columnTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -250,44 +277,20 @@ trainConv2Relu2Sums(float* __restrict__ partial,
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*32 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
-            if (row < 32 && column < 25600) {
-                partial[(blockIdx.z*32 + row)*25600 + column] = sum[i][j];
+        const int column = blockIdx.x*32 + tx*4;
+        if (row < 32 && column < 25600) {
+            const int k = row;
+            const int n = column/256, yx = column%256;
+            float relu24[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float conv2 = sum[i][j] + conv2Bias[k];
+                const float relu2_2 = conv2 < 0.0f ? 0.0f : conv2;
+                relu24[j] = relu2_2;
             }
+            store4(relu2 + n*8192 + yx + k*256, relu24);
         }
     }
-}
-
-// trainConv2Relu2 computes relu2 for conv2 + relu2 (cifar10_quick.net:19, cifar10_quick.net:27).
-// The same code serves testConv2Relu2.
-//
-//   sum = sum over c, r, s of relu1[n, c, y + r - 2, x + s - 2]*conv2.weight[k, c, r, s] where 0 <= y + r - 2 < 16, 0 <= x + s - 2 < 16
-//   conv2 = sum + conv2.bias[k]
-//   relu2 = conv2 < 0 ? 0 : conv2
-//   relu2[n, k, y, x] = relu2
-//
-//   relu2                    f32[100,32,16,16]
-//   conv2.bias               f32[32]
-//   one thread for each of 819200 sums of 2 parts: 6400 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-trainConv2Relu2(float* __restrict__ relu2,
-    const float* __restrict__ conv2Bias,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 819200) return;
-    const int column = i%25600, row = i/25600;
-    const int k = row;
-    const int n = column/256, y = column/16%16, x = column%16;
-    float sum = 0.0f;
-    for (int split = 0; split < 2; split++) {
-        sum += partial[((split)*32 + row)*25600 + column];
-    }
-    const float conv2 = sum + conv2Bias[k];
-    const float relu2_2 = conv2 < 0.0f ? 0.0f : conv2;
-    relu2[n*8192 + k*256 + y*16 + x] = relu2_2;
 }
 
 // trainPool2 computes pool2 (cifar10_quick.net:28).
@@ -321,56 +324,54 @@ trainPool2(float* __restrict__ pool2,
     pool2[i2*64 + y*8 + x] = sum/(float)(smaller(3, 16 - y*2)*smaller(3, 16 - x*2));
 }
 
-// trainConv3Relu3Sums computes relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
-// The same code serves testConv3Relu3Sums.
+// trainConv3Relu3 computes relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
+// The same code serves testConv3Relu3.
 //
 //   sum = sum over c, r, s of pool2[n, c, y + r - 2, x + s - 2]*conv3.weight[k, c, r, s] where 0 <= y + r - 2 < 8, 0 <= x + s - 2 < 8
 //   conv3 = sum + conv3.bias[k]
 //   relu3 = conv3 < 0 ? 0 : conv3
 //   relu3[n, k, y, x] = relu3
 //
+//   relu3                    f32[100,64,8,8]
 //   pool2                    f32[100,32,8,8]
 //   conv3.weight             f32[64,32,5,5]
-//   product of 64 rows, 6400 columns and 800 terms, 4 parts of 208 terms: a tile of 64x64 for each of 100x1x4 blocks of 256 threads
+//   conv3.bias               f32[64]
+//   product of 64 rows, 6400 columns and 800 terms: a tile of 64x64 for each of 100x1x1 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
-trainConv3Relu3Sums(float* __restrict__ partial,
+trainConv3Relu3(float* __restrict__ relu3,
     const float* __restrict__ pool2,
-    const float* __restrict__ conv3Weight)
+    const float* __restrict__ conv3Weight,
+    const float* __restrict__ conv3Bias)
 {
-    const int split = blockIdx.z;
     __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*208, end = smaller(split*208 + 208, 800);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
+    for (int step = 0; step <= 50; step++) {
         float rowNext[4], columnNext[4];
-        if (first < end) {
+        bool columnInside[4];
+        if (step < 50) {
+            const int cBlock = step/25, r = step/5%5, s = step%5;
+            const int first = cBlock*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < end) {
-                    const int k = row;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    rowNext[i] = conv3Weight[k*800 + c*25 + r*5 + s];
-                }
+                const int row = row0 + threadIdx.x/16 + i*16;
+                const int k = row;
+                const int c = first + threadIdx.x%16;
+                rowNext[i] = conv3Weight[k*800 + c*25 + r*5 + s];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 6400 && term < end) {
-                    const int n = column/64, y = column/8%8, x = column%8;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    if (0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8)) columnNext[i] = pool2[n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2)];
-                }
+                const int column = column0 + threadIdx.x%64;
+                const int n = column/64, y = column/8%8, x = column%8;
+                const int c = first + threadIdx.x/64 + i*4;
+                columnInside[i] = 0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8);
+                const int at = columnInside[i] ? n*2048 + (y + r - 2)*8 + (x + s - 2) : 0;
+                columnNext[i] = pool2[at + c*64];
             }
         }
-        if (first > begin) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -385,16 +386,14 @@ trainConv3Relu3Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < 50) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -403,44 +402,20 @@ trainConv3Relu3Sums(float* __restrict__ partial,
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 64 && column < 6400) {
-                partial[(blockIdx.z*64 + row)*6400 + column] = sum[i][j];
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 64 && column < 6400) {
+            const int k = row;
+            const int n = column/64, yx = column%64;
+            float relu34[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float conv3 = sum[i][j] + conv3Bias[k];
+                const float relu3_2 = conv3 < 0.0f ? 0.0f : conv3;
+                relu34[j] = relu3_2;
             }
+            store4(relu3 + n*4096 + yx + k*64, relu34);
         }
     }
-}
-
-// trainConv3Relu3 computes relu3 for conv3 + relu3 (cifar10_quick.net:29, cifar10_quick.net:37).
-// The same code serves testConv3Relu3.
-//
-//   sum = sum over c, r, s of pool2[n, c, y + r - 2, x + s - 2]*conv3.weight[k, c, r, s] where 0 <= y + r - 2 < 8, 0 <= x + s - 2 < 8
-//   conv3 = sum + conv3.bias[k]
-//   relu3 = conv3 < 0 ? 0 : conv3
-//   relu3[n, k, y, x] = relu3
-//
-//   relu3                    f32[100,64,8,8]
-//   conv3.bias               f32[64]
-//   one thread for each of 409600 sums of 4 parts: 3200 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-trainConv3Relu3(float* __restrict__ relu3,
-    const float* __restrict__ conv3Bias,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 409600) return;
-    const int column = i%6400, row = i/6400;
-    const int k = row;
-    const int n = column/64, y = column/8%8, x = column%8;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*64 + row)*6400 + column];
-    }
-    const float conv3 = sum + conv3Bias[k];
-    const float relu3_2 = conv3 < 0.0f ? 0.0f : conv3;
-    relu3[n*4096 + k*64 + y*8 + x] = relu3_2;
 }
 
 // trainPool3 computes pool3 (cifar10_quick.net:38).
@@ -483,70 +458,63 @@ trainPool3(float* __restrict__ pool3,
 //
 //   ip1.reshape              f32[100,1024]
 //   ip1.weight               f32[64,1024]
-//   product of 100 rows, 64 columns and 1024 terms, 32 parts of 32 terms: a tile of 64x128 for each of 1x2x32 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 64 columns and 1024 terms, in 16 parts: a tile of 32x64 for each of 1x4x16 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp1Sums(float* __restrict__ partial,
     const float* __restrict__ ip1Reshape,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*32, end = smaller(split*32 + 32, 1024);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1Reshape[i2*1024 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 64 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1Weight[j*1024 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = ip1Reshape[i2*1024 + k];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = column0 + threadIdx.x/16 + i*8;
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnNext[i] = ip1Weight[j*1024 + k];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnNext[i];
             }
         }
         __syncthreads();
@@ -554,10 +522,10 @@ trainIp1Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 64) {
                 partial[(blockIdx.z*100 + row)*64 + column] = sum[i][j];
             }
@@ -574,21 +542,25 @@ trainIp1Sums(float* __restrict__ partial,
 //
 //   ip1                      f32[100,64]
 //   ip1.bias                 f32[64]
-//   one thread for each of 6400 sums of 32 parts: 50 blocks of 128
+//   2 threads for each of 6400 sums of 16 parts: 100 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainIp1(float* __restrict__ ip1,
     const float* __restrict__ ip1Bias,
     const float* __restrict__ partial)
 {
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 6400) return;
+    const int place = threadIdx.x%64, group = threadIdx.x/64, i = blockIdx.x*64 + place;
+    float sum = 0.0f;
+    if (i < 6400) {
+        for (int split = group; split < 16; split += 2) sum += partial[split*6400 + i];
+    }
+    __shared__ float groups[2][64];
+    groups[group][place] = sum;
+    __syncthreads();
+    if (group > 0 || i >= 6400) return;
+    for (int g = 1; g < 2; g++) sum += groups[g][place];
     const int column = i%64, row = i/64;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 32; split++) {
-        sum += partial[((split)*100 + row)*64 + column];
-    }
     const float ip1_2 = sum + ip1Bias[j];
     ip1[i2*64 + j] = ip1_2;
 }
@@ -604,45 +576,40 @@ trainIp1(float* __restrict__ ip1,
 //   ip1                      f32[100,64]
 //   ip2.weight               f32[10,64]
 //   ip2.bias                 f32[10]
-//   product of 100 rows, 10 columns and 64 terms: a tile of 64x64 for each of 1x2x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 10 columns and 64 terms: a tile of 32x64 for each of 1x4x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp2(float* __restrict__ ip2,
     const float* __restrict__ ip1,
     const float* __restrict__ ip2Weight,
     const float* __restrict__ ip2Bias)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 64 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 64) {
+    for (int step = 0; step <= 4; step++) {
+        float rowNext[4], columnNext[8];
+        if (step < 4) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < 64) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1[i2*64 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = ip1[i2*64 + k];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 10 && term < 64) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip2Weight[j*64 + k];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 9);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnNext[i] = ip2Weight[j*64 + k];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -657,16 +624,14 @@ trainIp2(float* __restrict__ ip2,
                 }
             }
         }
-        if (first < 64) {
+        if (step < 4) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowNext[i];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnNext[i];
             }
         }
         __syncthreads();
@@ -674,7 +639,7 @@ trainIp2(float* __restrict__ ip2,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
@@ -819,44 +784,45 @@ trainIp2BiasNext(float* ip2BiasMomentumNext,
 //   ip1.d                    f32[100,64]
 //   ip2.d                    f32[100,10]
 //   ip2.weight               f32[10,64]
-//   product of 100 rows, 64 columns and 10 terms: a tile of 64x64 for each of 1x2x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 64 columns and 10 terms: a tile of 32x64 for each of 1x4x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp1D(float* __restrict__ ip1D,
     const float* __restrict__ ip2D,
     const float* __restrict__ ip2Weight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 10 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 10) {
+    for (int step = 0; step <= 1; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 1) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < 10) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip2D[i2*10 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 10;
+                const int at = rowInside[i] ? i2*10 + k : 0;
+                rowNext[i] = ip2D[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 64 && term < 10) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip2Weight[k*64 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = column0 + threadIdx.x%64;
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 10;
+                const int at = columnInside[i] ? k*64 + j : 0;
+                columnNext[i] = ip2Weight[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -871,16 +837,14 @@ trainIp1D(float* __restrict__ ip1D,
                 }
             }
         }
-        if (first < 10) {
+        if (step < 1) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -888,15 +852,17 @@ trainIp1D(float* __restrict__ ip1D,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 100 && column < 64) {
-                const int i2 = row;
-                const int j2 = column;
-                ip1D[i2*64 + j2] = sum[i][j];
+        const int row = blockIdx.y*32 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 100 && column < 64) {
+            const int i2 = row;
+            const int j2 = column;
+            float ip1D4[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                ip1D4[j] = sum[i][j];
             }
+            store4(ip1D + i2*64 + j2, ip1D4);
         }
     }
 }
@@ -916,8 +882,8 @@ trainIp1D(float* __restrict__ ip1D,
 //   ip2.weight.momentum      f32[10,64]
 //   solver.rate              f32[]
 //   ip2.weight               f32[10,64]
-//   product of 10 rows, 64 columns and 100 terms: a tile of 64x64 for each of 1x1x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 10 rows, 64 columns and 100 terms: a tile of 32x64 for each of 1x1x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp2WeightNext(float* ip2WeightMomentumNext,
     float* ip2WeightNext,
     const float* __restrict__ ip2D,
@@ -926,38 +892,39 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* ip2Weight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
+    for (int step = 0; step <= 7; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 10 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip2D[k*10 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%32, 9);
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*10 + i2 : 0;
+                rowNext[i] = ip2D[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 64 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1[k*64 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = column0 + threadIdx.x%64;
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*64 + j : 0;
+                columnNext[i] = ip1[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -972,16 +939,14 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -989,18 +954,26 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 10 && column < 64) {
-                const int i2 = row;
-                const int j2 = column;
-                const float ip2WeightMomentumNext2 = 0.9f*ip2WeightMomentum[i2*64 + j2] + solverRate[0]*(sum[i][j] + 0.004f*ip2Weight[i2*64 + j2]);
-                ip2WeightMomentumNext[i2*64 + j2] = ip2WeightMomentumNext2;
-                const float ip2WeightNext2 = ip2Weight[i2*64 + j2] - ip2WeightMomentumNext2;
-                ip2WeightNext[i2*64 + j2] = ip2WeightNext2;
+        const int row = blockIdx.y*32 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 10 && column < 64) {
+            const int i2 = row;
+            const int j2 = column;
+            float ip2WeightMomentumNext4[4];
+            float ip2WeightNext4[4];
+            float ip2WeightMomentum4[4];
+            load4(ip2WeightMomentum4, ip2WeightMomentum + i2*64 + j2);
+            float ip2Weight4[4];
+            load4(ip2Weight4, ip2Weight + i2*64 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float ip2WeightMomentumNext2 = 0.9f*ip2WeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.004f*ip2Weight4[j]);
+                ip2WeightMomentumNext4[j] = ip2WeightMomentumNext2;
+                const float ip2WeightNext2 = ip2Weight4[j] - ip2WeightMomentumNext2;
+                ip2WeightNext4[j] = ip2WeightNext2;
             }
+            store4(ip2WeightMomentumNext + i2*64 + j2, ip2WeightMomentumNext4);
+            store4(ip2WeightNext + i2*64 + j2, ip2WeightNext4);
         }
     }
 }
@@ -1053,44 +1026,39 @@ trainIp1BiasNext(float* ip1BiasMomentumNext,
 //   ip1.reshape.d            f32[100,1024]
 //   ip1.d                    f32[100,64]
 //   ip1.weight               f32[64,1024]
-//   product of 100 rows, 1024 columns and 64 terms: a tile of 64x64 for each of 16x2x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 1024 columns and 64 terms: a tile of 32x64 for each of 16x4x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp1ReshapeD(float* __restrict__ ip1ReshapeD,
     const float* __restrict__ ip1D,
     const float* __restrict__ ip1Weight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 64 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 64) {
+    for (int step = 0; step <= 4; step++) {
+        float rowNext[4], columnNext[8];
+        if (step < 4) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < 64) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1D[i2*64 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = ip1D[i2*64 + k];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 1024 && term < 64) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1Weight[k*1024 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = column0 + threadIdx.x%64;
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnNext[i] = ip1Weight[k*1024 + j];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1105,16 +1073,14 @@ trainIp1ReshapeD(float* __restrict__ ip1ReshapeD,
                 }
             }
         }
-        if (first < 64) {
+        if (step < 4) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowNext[i];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1122,15 +1088,17 @@ trainIp1ReshapeD(float* __restrict__ ip1ReshapeD,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 100 && column < 1024) {
-                const int i2 = row;
-                const int j2 = column;
-                ip1ReshapeD[i2*1024 + j2] = sum[i][j];
+        const int row = blockIdx.y*32 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 100 && column < 1024) {
+            const int i2 = row;
+            const int j2 = column;
+            float ip1ReshapeD4[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                ip1ReshapeD4[j] = sum[i][j];
             }
+            store4(ip1ReshapeD + i2*1024 + j2, ip1ReshapeD4);
         }
     }
 }
@@ -1150,8 +1118,8 @@ trainIp1ReshapeD(float* __restrict__ ip1ReshapeD,
 //   ip1.weight.momentum      f32[64,1024]
 //   solver.rate              f32[]
 //   ip1.weight               f32[64,1024]
-//   product of 64 rows, 1024 columns and 100 terms: a tile of 64x64 for each of 16x1x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 64 rows, 1024 columns and 100 terms: a tile of 32x64 for each of 16x2x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp1WeightNext(float* ip1WeightMomentumNext,
     float* ip1WeightNext,
     const float* __restrict__ ip1D,
@@ -1160,38 +1128,39 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* ip1Weight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 100 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 100) {
+    for (int step = 0; step <= 7; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 7) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < 100) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1D[k*64 + i2];
-                }
+                const int row = row0 + threadIdx.x%32;
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowInside[i] = term < 100;
+                const int at = rowInside[i] ? k*64 + i2 : 0;
+                rowNext[i] = ip1D[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 1024 && term < 100) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1Reshape[k*1024 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = column0 + threadIdx.x%64;
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 100;
+                const int at = columnInside[i] ? k*1024 + j : 0;
+                columnNext[i] = ip1Reshape[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1206,16 +1175,14 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
                 }
             }
         }
-        if (first < 100) {
+        if (step < 7) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1223,18 +1190,26 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 64 && column < 1024) {
-                const int i2 = row;
-                const int j2 = column;
-                const float ip1WeightMomentumNext2 = 0.9f*ip1WeightMomentum[i2*1024 + j2] + solverRate[0]*(sum[i][j] + 0.004f*ip1Weight[i2*1024 + j2]);
-                ip1WeightMomentumNext[i2*1024 + j2] = ip1WeightMomentumNext2;
-                const float ip1WeightNext2 = ip1Weight[i2*1024 + j2] - ip1WeightMomentumNext2;
-                ip1WeightNext[i2*1024 + j2] = ip1WeightNext2;
+        const int row = blockIdx.y*32 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 64 && column < 1024) {
+            const int i2 = row;
+            const int j2 = column;
+            float ip1WeightMomentumNext4[4];
+            float ip1WeightNext4[4];
+            float ip1WeightMomentum4[4];
+            load4(ip1WeightMomentum4, ip1WeightMomentum + i2*1024 + j2);
+            float ip1Weight4[4];
+            load4(ip1Weight4, ip1Weight + i2*1024 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float ip1WeightMomentumNext2 = 0.9f*ip1WeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.004f*ip1Weight4[j]);
+                ip1WeightMomentumNext4[j] = ip1WeightMomentumNext2;
+                const float ip1WeightNext2 = ip1Weight4[j] - ip1WeightMomentumNext2;
+                ip1WeightNext4[j] = ip1WeightNext2;
             }
+            store4(ip1WeightMomentumNext + i2*1024 + j2, ip1WeightMomentumNext4);
+            store4(ip1WeightNext + i2*1024 + j2, ip1WeightNext4);
         }
     }
 }
@@ -1325,46 +1300,43 @@ trainConv3BiasNext(float* conv3BiasMomentumNext,
 //
 //   conv3.d                  f32[100,64,8,8]
 //   conv3.weight             f32[64,32,5,5]
-//   product of 32 rows, 6400 columns and 1600 terms, 8 parts of 208 terms: a tile of 32x128 for each of 50x1x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 32 rows, 6400 columns and 1600 terms, in 4 parts: a tile of 32x32 for each of 200x1x4 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainPool2DSums(float* __restrict__ partial,
     const float* __restrict__ conv3D,
     const float* __restrict__ conv3Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
-    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*208, end = smaller(split*208 + 208, 1600);
+    const int begin = split*25, end = split*25 + 25;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[2], columnNext[8];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[8], columnNext[8];
+        bool columnInside[8];
+        if (step < end) {
+            const int kBlock = step/25, r = step/5%5, s = step%5;
+            const int first = kBlock*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%32, term = first + e/32;
-                rowNext[i] = 0.0f;
-                if (row < 32 && term < end) {
-                    const int c = row;
-                    const int r = term/320, s = term/64%5, k = term%64;
-                    rowNext[i] = conv3Weight[k*800 + c*25 + r*5 + s];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = row0 + threadIdx.x%32;
+                const int c = row;
+                const int k = first + threadIdx.x/32 + i*2;
+                rowNext[i] = conv3Weight[k*800 + c*25 + r*5 + s];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 6400 && term < end) {
-                    const int n = column/64, y = column/8%8, x = column%8;
-                    const int r = term/320, s = term/64%5, k = term%64;
-                    if (0 <= y + 2 - r && y + 2 - r < 8 && (0 <= x + 2 - s && x + 2 - s < 8)) columnNext[i] = conv3D[n*4096 + k*64 + (y + 2 - r)*8 + (x + 2 - s)];
-                }
+                const int column = column0 + threadIdx.x%32;
+                const int n = column/64, y = column/8%8, x = column%8;
+                const int k = first + threadIdx.x/32 + i*2;
+                columnInside[i] = 0 <= y + 2 - r && y + 2 - r < 8 && (0 <= x + 2 - s && x + 2 - s < 8);
+                const int at = columnInside[i] ? n*4096 + (y + 2 - r)*8 + (x + 2 - s) : 0;
+                columnNext[i] = conv3D[at + k*64];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1379,16 +1351,14 @@ trainPool2DSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/32][e%32] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                columnTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1399,7 +1369,7 @@ trainPool2DSums(float* __restrict__ partial,
         const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
+            const int column = blockIdx.x*32 + tx*4 + j;
             if (row < 32 && column < 6400) {
                 partial[(blockIdx.z*32 + row)*6400 + column] = sum[i][j];
             }
@@ -1413,20 +1383,18 @@ trainPool2DSums(float* __restrict__ partial,
 //   pool2.d[n, c, y, x] = sum
 //
 //   pool2.d                  f32[100,32,8,8]
-//   one thread for each of 204800 sums of 8 parts: 1600 blocks of 128
+//   one thread for each of 204800 sums of 4 parts: 1600 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainPool2D(float* __restrict__ pool2D,
     const float* __restrict__ partial)
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 204800) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*204800 + i];
     const int column = i%6400, row = i/6400;
     const int c = row;
     const int n = column/64, y = column/8%8, x = column%8;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*32 + row)*6400 + column];
-    }
     pool2D[n*2048 + c*64 + y*8 + x] = sum;
 }
 
@@ -1440,81 +1408,75 @@ trainPool2D(float* __restrict__ pool2D,
 //
 //   pool2                    f32[100,32,8,8]
 //   conv3.d                  f32[100,64,8,8]
-//   product of 64 rows, 800 columns and 6400 terms, 31 parts of 208 terms: a tile of 64x32 for each of 25x1x31 blocks of 128 threads
+//   product of 64 rows, 800 columns and 6400 terms, in 32 parts: a tile of 64x128 for each of 7x1x32 blocks of 128 threads
 extern "C" __global__ void __launch_bounds__(128)
 trainConv3WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ pool2,
     const float* __restrict__ conv3D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][36];
-    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*32;
-    float sum[4][4] = {};
-    const int begin = split*208, end = smaller(split*208 + 208, 6400);
+    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
+    float sum[8][8] = {};
+    const int begin = split*25, end = split*25 + 25;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[8], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*128;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < end) {
-                    const int k = row;
-                    const int n = term/64, y = term/8%8, x = term%8;
-                    rowNext[i] = conv3D[n*4096 + k*64 + y*8 + x];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool columnInside[8];
+        if (step < end) {
+            const int n = step/8, y = step%8;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*128;
-                const int column = column0 + e%32, term = first + e/32;
-                columnNext[i] = 0.0f;
-                if (column < 800 && term < end) {
-                    const int c = column/25, r = column/5%5, s = column%5;
-                    const int n = term/64, y = term/8%8, x = term%8;
-                    if (0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8)) columnNext[i] = pool2[n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2)];
-                }
+                const int row = row0 + threadIdx.x/8 + i*16;
+                const int k = row;
+                const int x = threadIdx.x%8;
+                rowNext[i] = conv3D[n*4096 + k*64 + y*8 + x];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/8 + i*16, 799);
+                const int c = column/25, r = column/5%5, s = column%5;
+                const int x = threadIdx.x%8;
+                columnInside[i] = 0 <= y + r - 2 && y + r - 2 < 8 && (0 <= x + s - 2 && x + s - 2 < 8);
+                const int at = columnInside[i] ? n*2048 + c*64 + (y + r - 2)*8 + (x + s - 2) : 0;
+                columnNext[i] = pool2[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
+            for (int k = 0; k < 8; k++) {
+                float a[8], b[8];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                for (int i = 0; i < 8; i++) a[i] = rowTile[stage ^ 1][k][i/4*32 + ty*4 + i%4];
                 #pragma unroll
-                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) {
+                for (int i = 0; i < 8; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*128;
-                rowTile[stage][e%16][e/16] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*128;
-                columnTile[stage][e/32][e%32] = columnNext[i];
+                rowTile[stage][threadIdx.x%8][threadIdx.x/8 + i*16] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%8][threadIdx.x/8 + i*16] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
         stage ^= 1;
     }
     #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+    for (int i = 0; i < 8; i++) {
+        const int row = blockIdx.y*64 + i/4*32 + ty*4 + i%4;
         #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*32 + tx*4 + j;
+        for (int j = 0; j < 8; j++) {
+            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
             if (row < 64 && column < 800) {
                 partial[(blockIdx.z*64 + row)*800 + column] = sum[i][j];
             }
@@ -1535,7 +1497,7 @@ trainConv3WeightNextSums(float* __restrict__ partial,
 //   conv3.weight.momentum    f32[64,32,5,5]
 //   solver.rate              f32[]
 //   conv3.weight             f32[64,32,5,5]
-//   one thread for each of 51200 sums of 31 parts: 400 blocks of 128
+//   4 threads for each of 51200 sums of 32 parts: 1600 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv3WeightNext(float* conv3WeightMomentumNext,
     float* conv3WeightNext,
@@ -1544,15 +1506,19 @@ trainConv3WeightNext(float* conv3WeightMomentumNext,
     const float* conv3Weight,
     const float* __restrict__ partial)
 {
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 51200) return;
+    const int place = threadIdx.x%32, group = threadIdx.x/32, i = blockIdx.x*32 + place;
+    float sum = 0.0f;
+    if (i < 51200) {
+        for (int split = group; split < 32; split += 4) sum += partial[split*51200 + i];
+    }
+    __shared__ float groups[4][32];
+    groups[group][place] = sum;
+    __syncthreads();
+    if (group > 0 || i >= 51200) return;
+    for (int g = 1; g < 4; g++) sum += groups[g][place];
     const int column = i%800, row = i/800;
     const int k = row;
     const int c = column/25, r = column/5%5, s = column%5;
-    float sum = 0.0f;
-    for (int split = 0; split < 31; split++) {
-        sum += partial[((split)*64 + row)*800 + column];
-    }
     const float conv3WeightMomentumNext2 = 0.9f*conv3WeightMomentum[k*800 + c*25 + r*5 + s] + solverRate[0]*(sum + 0.004f*conv3Weight[k*800 + c*25 + r*5 + s]);
     conv3WeightMomentumNext[k*800 + c*25 + r*5 + s] = conv3WeightMomentumNext2;
     const float conv3WeightNext2 = conv3Weight[k*800 + c*25 + r*5 + s] - conv3WeightMomentumNext2;
@@ -1597,6 +1563,33 @@ trainConv2D(float* conv2D,
     conv2D[i2*256 + y*16 + x] = conv2D2;
 }
 
+// trainConv2BiasNextSums computes conv2.bias.momentum.next, conv2.bias.next for conv2 + conv1 (cifar10_quick.net:19, cifar10_quick.net:9).
+//
+//   sum = sum over n, y, x of conv2.d[n, c, y, x]
+//   conv2.bias.momentum.next = 0.9*conv2.bias.momentum[c] + 2*solver.rate[]*(sum + 0.004*conv2.bias[c])
+//   conv2.bias.momentum.next[c] = conv2.bias.momentum.next
+//   conv2.bias.next = conv2.bias[c] - conv2.bias.momentum.next
+//   conv2.bias.next[c] = conv2.bias.next
+//
+//   conv2.d                  f32[100,32,16,16]
+//   parts of sums, 12 blocks for each of 32 points: 384 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
+trainConv2BiasNextSums(float* __restrict__ partial,
+    const float* __restrict__ conv2D)
+{
+    const int thread = threadIdx.x;
+    const int part = blockIdx.x;
+    const int point = blockIdx.y;
+    const int c = point;
+    float sum = 0.0f;
+    for (int i = part*256 + thread; i < 25600; i += 3072) {
+        const int n = i/256, y = i/16%16, x = i%16;
+        sum += conv2D[n*8192 + c*256 + y*16 + x];
+    }
+    sum = blockSum<256>(sum);
+    if (thread == 0) partial[point*12 + part] = sum;
+}
+
 // trainConv2BiasNext computes conv2.bias.momentum.next, conv2.bias.next for conv2 + conv1 (cifar10_quick.net:19, cifar10_quick.net:9).
 //
 //   sum = sum over n, y, x of conv2.d[n, c, y, x]
@@ -1607,85 +1600,80 @@ trainConv2D(float* conv2D,
 //
 //   conv2.bias.momentum.next f32[32]
 //   conv2.bias.next          f32[32]
-//   conv2.d                  f32[100,32,16,16]
 //   conv2.bias.momentum      f32[32]
 //   solver.rate              f32[]
 //   conv2.bias               f32[32]
-//   a block for each of 32 points: 32 blocks of 512
-extern "C" __global__ void __launch_bounds__(512)
+//   the rest, 1 blocks for each of 32 points: 32 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
 trainConv2BiasNext(float* conv2BiasMomentumNext,
     float* conv2BiasNext,
-    const float* __restrict__ conv2D,
     const float* conv2BiasMomentum,
     const float* __restrict__ solverRate,
-    const float* conv2Bias)
+    const float* conv2Bias,
+    const float* __restrict__ partial)
 {
     const int thread = threadIdx.x;
-    const int point = blockIdx.x;
+    const int point = blockIdx.y;
     const int c = point;
     float sum = 0.0f;
-    for (int i = thread; i < 25600; i += 512) {
-        const int n = i/256, y = i/16%16, x = i%16;
-        sum += conv2D[n*8192 + c*256 + y*16 + x];
-    }
-    sum = blockSum<512>(sum);
-    __syncthreads();
+    if (thread < 12) sum = partial[point*12 + thread];
+    sum = blockSum<256>(sum);
+    const float conv2BiasMomentumNext2 = 0.9f*conv2BiasMomentum[c] + 2.0f*solverRate[0]*(sum + 0.004f*conv2Bias[c]);
     if (thread == 0) {
-        const float conv2BiasMomentumNext2 = 0.9f*conv2BiasMomentum[c] + 2.0f*solverRate[0]*(sum + 0.004f*conv2Bias[c]);
         conv2BiasMomentumNext[c] = conv2BiasMomentumNext2;
-        const float conv2BiasNext2 = conv2Bias[c] - conv2BiasMomentumNext2;
+    }
+    const float conv2BiasNext2 = conv2Bias[c] - conv2BiasMomentumNext2;
+    if (thread == 0) {
         conv2BiasNext[c] = conv2BiasNext2;
     }
 }
 
-// trainPool1DSums computes pool1.d for conv2 + relu1 (cifar10_quick.net:19, cifar10_quick.net:18).
+// trainPool1D computes pool1.d for conv2 + relu1 (cifar10_quick.net:19, cifar10_quick.net:18).
 //
 //   sum = sum over r, s, k of conv2.d[n, k, y + 2 - r, x + 2 - s]*conv2.weight[k, c, r, s] where 0 <= y + 2 - r < 16, 0 <= x + 2 - s < 16
 //   pool1.d = 0 < relu1[n, c, y, x] ? sum : 0
 //   pool1.d[n, c, y, x] = pool1.d
 //
+//   pool1.d                  f32[100,32,16,16]
 //   conv2.d                  f32[100,32,16,16]
 //   conv2.weight             f32[32,32,5,5]
-//   product of 32 rows, 25600 columns and 800 terms, 2 parts of 400 terms: a tile of 32x128 for each of 200x1x2 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
-trainPool1DSums(float* __restrict__ partial,
+//   relu1                    f32[100,32,16,16]
+//   product of 32 rows, 25600 columns and 800 terms: a tile of 32x32 for each of 800x1x1 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
+trainPool1D(float* __restrict__ pool1D,
     const float* __restrict__ conv2D,
-    const float* __restrict__ conv2Weight)
+    const float* __restrict__ conv2Weight,
+    const float* __restrict__ relu1)
 {
-    const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][132];
-    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*32, column0 = blockIdx.x*128;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*400, end = smaller(split*400 + 400, 800);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[2], columnNext[8];
-        if (first < end) {
+    for (int step = 0; step <= 50; step++) {
+        float rowNext[8], columnNext[8];
+        bool columnInside[8];
+        if (step < 50) {
+            const int kBlock = step/25, r = step/5%5, s = step%5;
+            const int first = kBlock*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%32, term = first + e/32;
-                rowNext[i] = 0.0f;
-                if (row < 32 && term < end) {
-                    const int c = row;
-                    const int r = term/160, s = term/32%5, k = term%32;
-                    rowNext[i] = conv2Weight[k*800 + c*25 + r*5 + s];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = row0 + threadIdx.x%32;
+                const int c = row;
+                const int k = first + threadIdx.x/32 + i*2;
+                rowNext[i] = conv2Weight[k*800 + c*25 + r*5 + s];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 25600 && term < end) {
-                    const int n = column/256, y = column/16%16, x = column%16;
-                    const int r = term/160, s = term/32%5, k = term%32;
-                    if (0 <= y + 2 - r && y + 2 - r < 16 && (0 <= x + 2 - s && x + 2 - s < 16)) columnNext[i] = conv2D[n*8192 + k*256 + (y + 2 - r)*16 + (x + 2 - s)];
-                }
+                const int column = column0 + threadIdx.x%32;
+                const int n = column/256, y = column/16%16, x = column%16;
+                const int k = first + threadIdx.x/32 + i*2;
+                columnInside[i] = 0 <= y + 2 - r && y + 2 - r < 16 && (0 <= x + 2 - s && x + 2 - s < 16);
+                const int at = columnInside[i] ? n*8192 + (y + 2 - r)*16 + (x + 2 - s) : 0;
+                columnNext[i] = conv2D[at + k*256];
             }
         }
-        if (first > begin) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1700,16 +1688,14 @@ trainPool1DSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < 50) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/32][e%32] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                columnTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1718,41 +1704,21 @@ trainPool1DSums(float* __restrict__ partial,
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*32 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
-            if (row < 32 && column < 25600) {
-                partial[(blockIdx.z*32 + row)*25600 + column] = sum[i][j];
+        const int column = blockIdx.x*32 + tx*4;
+        if (row < 32 && column < 25600) {
+            const int c = row;
+            const int n = column/256, yx = column%256;
+            float pool1D4[4];
+            float relu14[4];
+            load4(relu14, relu1 + n*8192 + yx + c*256);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float pool1D2 = 0.0f < relu14[j] ? sum[i][j] : 0.0f;
+                pool1D4[j] = pool1D2;
             }
+            store4(pool1D + n*8192 + yx + c*256, pool1D4);
         }
     }
-}
-
-// trainPool1D computes pool1.d for conv2 + relu1 (cifar10_quick.net:19, cifar10_quick.net:18).
-//
-//   sum = sum over r, s, k of conv2.d[n, k, y + 2 - r, x + 2 - s]*conv2.weight[k, c, r, s] where 0 <= y + 2 - r < 16, 0 <= x + 2 - s < 16
-//   pool1.d = 0 < relu1[n, c, y, x] ? sum : 0
-//   pool1.d[n, c, y, x] = pool1.d
-//
-//   pool1.d                  f32[100,32,16,16]
-//   relu1                    f32[100,32,16,16]
-//   one thread for each of 819200 sums of 2 parts: 6400 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-trainPool1D(float* __restrict__ pool1D,
-    const float* __restrict__ relu1,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 819200) return;
-    const int column = i%25600, row = i/25600;
-    const int c = row;
-    const int n = column/256, y = column/16%16, x = column%16;
-    float sum = 0.0f;
-    for (int split = 0; split < 2; split++) {
-        sum += partial[((split)*32 + row)*25600 + column];
-    }
-    const float pool1D2 = 0.0f < relu1[n*8192 + c*256 + y*16 + x] ? sum : 0.0f;
-    pool1D[n*8192 + c*256 + y*16 + x] = pool1D2;
 }
 
 // trainConv2WeightNextSums computes conv2.weight.momentum.next, conv2.weight.next for conv2 (cifar10_quick.net:19).
@@ -1765,7 +1731,7 @@ trainPool1D(float* __restrict__ pool1D,
 //
 //   relu1                    f32[100,32,16,16]
 //   conv2.d                  f32[100,32,16,16]
-//   product of 32 rows, 800 columns and 25600 terms, 64 parts of 400 terms: a tile of 32x32 for each of 25x1x64 blocks of 64 threads
+//   product of 32 rows, 800 columns and 25600 terms, in 32 parts: a tile of 32x32 for each of 25x1x32 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64)
 trainConv2WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ relu1,
@@ -1776,35 +1742,31 @@ trainConv2WeightNextSums(float* __restrict__ partial,
     const int tx = threadIdx.x%8, ty = threadIdx.x/8;
     const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*400, end = smaller(split*400 + 400, 25600);
+    const int begin = split*50, end = split*50 + 50;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
+    for (int step = begin; step <= end; step++) {
         float rowNext[8], columnNext[8];
-        if (first < end) {
+        bool columnInside[8];
+        if (step < end) {
+            const int n = step/16, y = step%16;
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*64;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 32 && term < end) {
-                    const int k = row;
-                    const int n = term/256, y = term/16%16, x = term%16;
-                    rowNext[i] = conv2D[n*8192 + k*256 + y*16 + x];
-                }
+                const int row = row0 + threadIdx.x/16 + i*4;
+                const int k = row;
+                const int x = threadIdx.x%16;
+                rowNext[i] = conv2D[n*8192 + k*256 + y*16 + x];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*64;
-                const int column = column0 + e%32, term = first + e/32;
-                columnNext[i] = 0.0f;
-                if (column < 800 && term < end) {
-                    const int c = column/25, r = column/5%5, s = column%5;
-                    const int n = term/256, y = term/16%16, x = term%16;
-                    if (0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16)) columnNext[i] = relu1[n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2)];
-                }
+                const int column = column0 + threadIdx.x/16 + i*4;
+                const int c = column/25, r = column/5%5, s = column%5;
+                const int x = threadIdx.x%16;
+                columnInside[i] = 0 <= y + r - 2 && y + r - 2 < 16 && (0 <= x + s - 2 && x + s - 2 < 16);
+                const int at = columnInside[i] ? n*8192 + c*256 + (y + r - 2)*16 + (x + s - 2) : 0;
+                columnNext[i] = relu1[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1819,16 +1781,14 @@ trainConv2WeightNextSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*64;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const int e = threadIdx.x + i*64;
-                columnTile[stage][e/32][e%32] = columnNext[i];
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1860,7 +1820,7 @@ trainConv2WeightNextSums(float* __restrict__ partial,
 //   conv2.weight.momentum    f32[32,32,5,5]
 //   solver.rate              f32[]
 //   conv2.weight             f32[32,32,5,5]
-//   one thread for each of 25600 sums of 64 parts: 200 blocks of 128
+//   4 threads for each of 25600 sums of 32 parts: 800 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv2WeightNext(float* conv2WeightMomentumNext,
     float* conv2WeightNext,
@@ -1869,15 +1829,19 @@ trainConv2WeightNext(float* conv2WeightMomentumNext,
     const float* conv2Weight,
     const float* __restrict__ partial)
 {
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 25600) return;
+    const int place = threadIdx.x%32, group = threadIdx.x/32, i = blockIdx.x*32 + place;
+    float sum = 0.0f;
+    if (i < 25600) {
+        for (int split = group; split < 32; split += 4) sum += partial[split*25600 + i];
+    }
+    __shared__ float groups[4][32];
+    groups[group][place] = sum;
+    __syncthreads();
+    if (group > 0 || i >= 25600) return;
+    for (int g = 1; g < 4; g++) sum += groups[g][place];
     const int column = i%800, row = i/800;
     const int k = row;
     const int c = column/25, r = column/5%5, s = column%5;
-    float sum = 0.0f;
-    for (int split = 0; split < 64; split++) {
-        sum += partial[((split)*32 + row)*800 + column];
-    }
     const float conv2WeightMomentumNext2 = 0.9f*conv2WeightMomentum[k*800 + c*25 + r*5 + s] + solverRate[0]*(sum + 0.004f*conv2Weight[k*800 + c*25 + r*5 + s]);
     conv2WeightMomentumNext[k*800 + c*25 + r*5 + s] = conv2WeightMomentumNext2;
     const float conv2WeightNext2 = conv2Weight[k*800 + c*25 + r*5 + s] - conv2WeightMomentumNext2;
@@ -1930,46 +1894,43 @@ trainConv1D(float* __restrict__ conv1D,
 //
 //   data                     f32[100,3,32,32]
 //   conv1.d                  f32[100,32,32,32]
-//   product of 32 rows, 75 columns and 102400 terms, 64 parts of 1600 terms: a tile of 64x64 for each of 2x1x64 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 32 rows, 75 columns and 102400 terms, in 256 parts: a tile of 32x32 for each of 3x1x256 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainConv1WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ data,
     const float* __restrict__ conv1D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*1600, end = smaller(split*1600 + 1600, 102400);
+    const int begin = split*25, end = split*25 + 25;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[8], columnNext[8];
+        bool columnInside[8];
+        if (step < end) {
+            const int xBlock = step/3200, n = step/32%100, y = step%32;
+            const int first = xBlock*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 32 && term < end) {
-                    const int k = row;
-                    const int n = term/1024, y = term/32%32, x = term%32;
-                    rowNext[i] = conv1D[n*32768 + k*1024 + y*32 + x];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = row0 + threadIdx.x/16 + i*4;
+                const int k = row;
+                const int x = first + threadIdx.x%16;
+                rowNext[i] = conv1D[n*32768 + k*1024 + y*32 + x];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 75 && term < end) {
-                    const int c = column/25, r = column/5%5, s = column%5;
-                    const int n = term/1024, y = term/32%32, x = term%32;
-                    if (0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32)) columnNext[i] = data[n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2)];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*4, 74);
+                const int c = column/25, r = column/5%5, s = column%5;
+                const int x = first + threadIdx.x%16;
+                columnInside[i] = 0 <= y + r - 2 && y + r - 2 < 32 && (0 <= x + s - 2 && x + s - 2 < 32);
+                const int at = columnInside[i] ? n*3072 + c*1024 + (y + r - 2)*32 + (x + s - 2) : 0;
+                columnNext[i] = data[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1984,16 +1945,14 @@ trainConv1WeightNextSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowNext[i];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2001,10 +1960,10 @@ trainConv1WeightNextSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*32 + tx*4 + j;
             if (row < 32 && column < 75) {
                 partial[(blockIdx.z*32 + row)*75 + column] = sum[i][j];
             }
@@ -2025,7 +1984,7 @@ trainConv1WeightNextSums(float* __restrict__ partial,
 //   conv1.weight.momentum    f32[32,3,5,5]
 //   solver.rate              f32[]
 //   conv1.weight             f32[32,3,5,5]
-//   one thread for each of 2400 sums of 64 parts: 19 blocks of 128
+//   16 threads for each of 2400 sums of 256 parts: 300 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv1WeightNext(float* conv1WeightMomentumNext,
     float* conv1WeightNext,
@@ -2034,19 +1993,50 @@ trainConv1WeightNext(float* conv1WeightMomentumNext,
     const float* conv1Weight,
     const float* __restrict__ partial)
 {
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 2400) return;
+    const int place = threadIdx.x%8, group = threadIdx.x/8, i = blockIdx.x*8 + place;
+    float sum = 0.0f;
+    if (i < 2400) {
+        for (int split = group; split < 256; split += 16) sum += partial[split*2400 + i];
+    }
+    __shared__ float groups[16][8];
+    groups[group][place] = sum;
+    __syncthreads();
+    if (group > 0 || i >= 2400) return;
+    for (int g = 1; g < 16; g++) sum += groups[g][place];
     const int column = i%75, row = i/75;
     const int k = row;
     const int c = column/25, r = column/5%5, s = column%5;
-    float sum = 0.0f;
-    for (int split = 0; split < 64; split++) {
-        sum += partial[((split)*32 + row)*75 + column];
-    }
     const float conv1WeightMomentumNext2 = 0.9f*conv1WeightMomentum[k*75 + c*25 + r*5 + s] + solverRate[0]*(sum + 0.004f*conv1Weight[k*75 + c*25 + r*5 + s]);
     conv1WeightMomentumNext[k*75 + c*25 + r*5 + s] = conv1WeightMomentumNext2;
     const float conv1WeightNext2 = conv1Weight[k*75 + c*25 + r*5 + s] - conv1WeightMomentumNext2;
     conv1WeightNext[k*75 + c*25 + r*5 + s] = conv1WeightNext2;
+}
+
+// trainConv1BiasNextSums computes conv1.bias.momentum.next, conv1.bias.next for conv1 + conv2 (cifar10_quick.net:9, cifar10_quick.net:19).
+//
+//   sum = sum over n, y, x of conv1.d[n, c, y, x]
+//   conv1.bias.momentum.next = 0.9*conv1.bias.momentum[c] + 2*solver.rate[]*(sum + 0.004*conv1.bias[c])
+//   conv1.bias.momentum.next[c] = conv1.bias.momentum.next
+//   conv1.bias.next = conv1.bias[c] - conv1.bias.momentum.next
+//   conv1.bias.next[c] = conv1.bias.next
+//
+//   conv1.d                  f32[100,32,32,32]
+//   parts of sums, 17 blocks for each of 32 points: 544 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
+trainConv1BiasNextSums(float* __restrict__ partial,
+    const float* __restrict__ conv1D)
+{
+    const int thread = threadIdx.x;
+    const int part = blockIdx.x;
+    const int point = blockIdx.y;
+    const int c = point;
+    float sum = 0.0f;
+    for (int i = part*256 + thread; i < 102400; i += 4352) {
+        const int n = i/1024, y = i/32%32, x = i%32;
+        sum += conv1D[n*32768 + c*1024 + y*32 + x];
+    }
+    sum = blockSum<256>(sum);
+    if (thread == 0) partial[point*17 + part] = sum;
 }
 
 // trainConv1BiasNext computes conv1.bias.momentum.next, conv1.bias.next for conv1 + conv2 (cifar10_quick.net:9, cifar10_quick.net:19).
@@ -2059,33 +2049,30 @@ trainConv1WeightNext(float* conv1WeightMomentumNext,
 //
 //   conv1.bias.momentum.next f32[32]
 //   conv1.bias.next          f32[32]
-//   conv1.d                  f32[100,32,32,32]
 //   conv1.bias.momentum      f32[32]
 //   solver.rate              f32[]
 //   conv1.bias               f32[32]
-//   a block for each of 32 points: 32 blocks of 1024
-extern "C" __global__ void __launch_bounds__(1024)
+//   the rest, 1 blocks for each of 32 points: 32 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
 trainConv1BiasNext(float* conv1BiasMomentumNext,
     float* conv1BiasNext,
-    const float* __restrict__ conv1D,
     const float* conv1BiasMomentum,
     const float* __restrict__ solverRate,
-    const float* conv1Bias)
+    const float* conv1Bias,
+    const float* __restrict__ partial)
 {
     const int thread = threadIdx.x;
-    const int point = blockIdx.x;
+    const int point = blockIdx.y;
     const int c = point;
     float sum = 0.0f;
-    for (int i = thread; i < 102400; i += 1024) {
-        const int n = i/1024, y = i/32%32, x = i%32;
-        sum += conv1D[n*32768 + c*1024 + y*32 + x];
-    }
-    sum = blockSum<1024>(sum);
-    __syncthreads();
+    if (thread < 17) sum = partial[point*17 + thread];
+    sum = blockSum<256>(sum);
+    const float conv1BiasMomentumNext2 = 0.9f*conv1BiasMomentum[c] + 2.0f*solverRate[0]*(sum + 0.004f*conv1Bias[c]);
     if (thread == 0) {
-        const float conv1BiasMomentumNext2 = 0.9f*conv1BiasMomentum[c] + 2.0f*solverRate[0]*(sum + 0.004f*conv1Bias[c]);
         conv1BiasMomentumNext[c] = conv1BiasMomentumNext2;
-        const float conv1BiasNext2 = conv1Bias[c] - conv1BiasMomentumNext2;
+    }
+    const float conv1BiasNext2 = conv1Bias[c] - conv1BiasMomentumNext2;
+    if (thread == 0) {
         conv1BiasNext[c] = conv1BiasNext2;
     }
 }

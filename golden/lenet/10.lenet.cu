@@ -10,6 +10,36 @@ __device__ __forceinline__ int larger(int a, int b) { return a > b ? a : b; }
 __device__ __forceinline__ float smaller(float a, float b) { return a < b || a != a ? a : b; }
 __device__ __forceinline__ int smaller(int a, int b) { return a < b ? a : b; }
 
+// load4 and store4 move four neighbouring elements as one.
+__device__ __forceinline__ void load4(float to[4], const float* from)
+{
+    const float4 four = *(const float4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(int to[4], const int* from)
+{
+    const int4 four = *(const int4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(unsigned char to[4], const unsigned char* from)
+{
+    const uchar4 four = *(const uchar4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+
+__device__ __forceinline__ void store4(float* to, const float from[4])
+{
+    *(float4*)to = make_float4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(int* to, const int from[4])
+{
+    *(int4*)to = make_int4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(unsigned char* to, const unsigned char from[4])
+{
+    *(uchar4*)to = make_uchar4(from[0], from[1], from[2], from[3]);
+}
+
 // warpSum adds the 32 numbers of a warp, always in the same tree; every thread
 // gets the sum.
 __device__ __forceinline__ float warpSum(float x)
@@ -42,86 +72,85 @@ __device__ __forceinline__ float blockSum(float x)
 //   data                     f32[64,1,28,28]
 //   conv1.weight             f32[20,1,5,5]
 //   conv1.bias               f32[20]
-//   product of 20 rows, 36864 columns and 25 terms: a tile of 8x128 for each of 288x3x1 blocks of 64 threads
+//   product of 20 rows, 36864 columns and 25 terms: a tile of 16x128 for each of 288x2x1 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64)
 trainConv1(float* __restrict__ conv1,
     const float* __restrict__ data,
     const float* __restrict__ conv1Weight,
     const float* __restrict__ conv1Bias)
 {
-    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
+    __shared__ __align__(16) float rowTile[2][8][20], columnTile[2][8][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
-    float sum[4][4] = {};
+    const int row0 = blockIdx.y*16, column0 = blockIdx.x*128;
+    float sum[8][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 25 + 16; first += 16) {
-        float rowNext[2], columnNext[32];
-        if (first < 25) {
+    for (int step = 0; step <= 5; step++) {
+        float rowNext[2], columnNext[16];
+        bool rowInside[2];
+        bool columnInside[16];
+        if (step < 5) {
+            const int r = step;
             #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 20 && term < 25) {
-                    const int k = row;
-                    const int r = term/5, s = term%5;
-                    rowNext[i] = conv1Weight[k*25 + r*5 + s];
-                }
+                const int row = smaller(row0 + threadIdx.x/8 + i*8, 19);
+                const int k = row;
+                const int s = threadIdx.x%8;
+                rowInside[i] = s < 5;
+                const int at = rowInside[i] ? k*25 + r*5 + s : 0;
+                rowNext[i] = conv1Weight[at];
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 36864 && term < 25) {
-                    const int n = column/576, y = column/24%24, x = column%24;
-                    const int r = term/5, s = term%5;
-                    columnNext[i] = data[n*784 + (y + r)*28 + (x + s)];
-                }
+            for (int i = 0; i < 16; i++) {
+                const int column = column0 + threadIdx.x + i%2*64;
+                const int n = column/576, y = column/24%24, x = column%24;
+                const int s = i/2;
+                columnInside[i] = s < 5;
+                const int at = columnInside[i] ? n*784 + (y + r)*28 + (x + s) : 0;
+                columnNext[i] = data[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
+            for (int k = 0; k < 8; k++) {
+                float a[8], b[4];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                for (int i = 0; i < 8; i++) a[i] = rowTile[stage ^ 1][k][i/4*8 + ty*4 + i%4];
                 #pragma unroll
                 for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) {
+                for (int i = 0; i < 8; i++) {
                     #pragma unroll
                     for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < 25) {
+        if (step < 5) {
             #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%8][threadIdx.x/8 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+            for (int i = 0; i < 16; i++) {
+                columnTile[stage][i/2][threadIdx.x + i%2*64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
         stage ^= 1;
     }
     #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*8 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
-            if (row < 20 && column < 36864) {
-                const int k = row;
-                const int n = column/576, y = column/24%24, x = column%24;
+    for (int i = 0; i < 8; i++) {
+        const int row = blockIdx.y*16 + i/4*8 + ty*4 + i%4;
+        const int column = blockIdx.x*128 + tx*4;
+        if (row < 20 && column < 36864) {
+            const int k = row;
+            const int n = column/576, yx = column%576;
+            float conv14[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
                 const float conv1_2 = sum[i][j] + conv1Bias[k];
-                conv1[n*11520 + k*576 + y*24 + x] = conv1_2;
+                conv14[j] = conv1_2;
             }
+            store4(conv1 + n*11520 + yx + k*576, conv14);
         }
     }
 }
@@ -147,17 +176,17 @@ trainPool1(float* __restrict__ pool1,
     const int i2 = i/12;
     const int x = i%12;
     float largest = -infinity();
-    int place = 0;
+    int place2 = 0;
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
             if (const float term2 = conv1[i2*48 + x*2 + r*24 + s]; term2 > largest) {
                 largest = term2;
-                place = r*2 + s;
+                place2 = r*2 + s;
             }
         }
     }
     pool1[i2*12 + x] = largest;
-    pool1Argmax[i2*12 + x] = place;
+    pool1Argmax[i2*12 + x] = place2;
 }
 
 // trainConv2Sums computes conv2 (lenet.net:10).
@@ -168,7 +197,7 @@ trainPool1(float* __restrict__ pool1,
 //
 //   pool1                    f32[64,20,12,12]
 //   conv2.weight             f32[50,20,5,5]
-//   product of 50 rows, 4096 columns and 500 terms, 4 parts of 128 terms: a tile of 64x64 for each of 64x1x4 blocks of 256 threads
+//   product of 50 rows, 4096 columns and 500 terms, in 2 parts: a tile of 64x64 for each of 64x1x2 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainConv2Sums(float* __restrict__ partial,
     const float* __restrict__ pool1,
@@ -179,35 +208,36 @@ trainConv2Sums(float* __restrict__ partial,
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*128, end = smaller(split*128 + 128, 500);
+    const int begin = split*16, end = split*16 + 16;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
+    for (int step = begin; step <= end; step++) {
         float rowNext[4], columnNext[4];
-        if (first < end) {
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 50 && term < end) {
-                    const int k = row;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    rowNext[i] = conv2Weight[k*500 + c*25 + r*5 + s];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 49);
+                const int k = row;
+                const int term = first + threadIdx.x%16;
+                const int c = term/25, r = term/5%5, s = term%5;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? k*500 + c*25 + r*5 + s : 0;
+                rowNext[i] = conv2Weight[at];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 4096 && term < end) {
-                    const int n = column/64, y = column/8%8, x = column%8;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    columnNext[i] = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
-                }
+                const int column = column0 + threadIdx.x%64;
+                const int n = column/64, y = column/8%8, x = column%8;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int c = term/25, r = term/5%5, s = term%5;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? n*2880 + c*144 + (y + r)*12 + (x + s) : 0;
+                columnNext[i] = pool1[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -222,16 +252,14 @@ trainConv2Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -258,7 +286,7 @@ trainConv2Sums(float* __restrict__ partial,
 //
 //   conv2                    f32[64,50,8,8]
 //   conv2.bias               f32[50]
-//   one thread for each of 204800 sums of 4 parts: 1600 blocks of 128
+//   one thread for each of 204800 sums of 2 parts: 1600 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv2(float* __restrict__ conv2,
     const float* __restrict__ conv2Bias,
@@ -266,13 +294,11 @@ trainConv2(float* __restrict__ conv2,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 204800) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 2; split++) sum += partial[split*204800 + i];
     const int column = i%4096, row = i/4096;
     const int k = row;
     const int n = column/64, y = column/8%8, x = column%8;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*50 + row)*4096 + column];
-    }
     const float conv2_2 = sum + conv2Bias[k];
     conv2[n*3200 + k*64 + y*8 + x] = conv2_2;
 }
@@ -298,17 +324,17 @@ trainPool2(float* __restrict__ pool2,
     const int i2 = i/4;
     const int x = i%4;
     float largest = -infinity();
-    int place = 0;
+    int place2 = 0;
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 2; s++) {
             if (const float term2 = conv2[i2*16 + x*2 + r*8 + s]; term2 > largest) {
                 largest = term2;
-                place = r*2 + s;
+                place2 = r*2 + s;
             }
         }
     }
     pool2[i2*4 + x] = largest;
-    pool2Argmax[i2*4 + x] = place;
+    pool2Argmax[i2*4 + x] = place2;
 }
 
 // trainIp1Relu1Sums computes relu1 for ip1 + relu1 (lenet.net:12, lenet.net:13).
@@ -320,70 +346,63 @@ trainPool2(float* __restrict__ pool2,
 //
 //   ip1.reshape              f32[64,800]
 //   ip1.weight               f32[500,800]
-//   product of 64 rows, 500 columns and 800 terms, 15 parts of 56 terms: a tile of 64x128 for each of 4x1x15 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 64 rows, 500 columns and 800 terms, in 8 parts: a tile of 32x64 for each of 8x2x8 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp1Relu1Sums(float* __restrict__ partial,
     const float* __restrict__ ip1Reshape,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*56, end = smaller(split*56 + 56, 800);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*7, end = smaller(split*7 + 7, 50);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1Reshape[i2*800 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1Weight[j*800 + k];
-                }
+                const int row = row0 + threadIdx.x/16 + i*8;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = ip1Reshape[i2*800 + k];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 499);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnNext[i] = ip1Weight[j*800 + k];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnNext[i];
             }
         }
         __syncthreads();
@@ -391,10 +410,10 @@ trainIp1Relu1Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 64 && column < 500) {
                 partial[(blockIdx.z*64 + row)*500 + column] = sum[i][j];
             }
@@ -411,7 +430,7 @@ trainIp1Relu1Sums(float* __restrict__ partial,
 //
 //   relu1                    f32[64,500]
 //   ip1.bias                 f32[500]
-//   one thread for each of 32000 sums of 15 parts: 250 blocks of 128
+//   one thread for each of 32000 sums of 8 parts: 250 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainIp1Relu1(float* __restrict__ relu1,
     const float* __restrict__ ip1Bias,
@@ -419,13 +438,11 @@ trainIp1Relu1(float* __restrict__ relu1,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 32000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*32000 + i];
     const int column = i%500, row = i/500;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 15; split++) {
-        sum += partial[((split)*64 + row)*500 + column];
-    }
     const float ip1 = sum + ip1Bias[j];
     const float relu1_2 = ip1 < 0.0f ? 0.0f : ip1;
     relu1[i2*500 + j] = relu1_2;
@@ -439,70 +456,69 @@ trainIp1Relu1(float* __restrict__ relu1,
 //
 //   relu1                    f32[64,500]
 //   ip2.weight               f32[10,500]
-//   product of 64 rows, 10 columns and 500 terms, 8 parts of 64 terms: a tile of 64x128 for each of 1x1x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 64 rows, 10 columns and 500 terms, in 8 parts: a tile of 32x64 for each of 1x2x8 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp2Sums(float* __restrict__ partial,
     const float* __restrict__ relu1,
     const float* __restrict__ ip2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = relu1[i2*500 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 10 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip2Weight[j*500 + k];
-                }
+                const int row = row0 + threadIdx.x/16 + i*8;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? i2*500 + k : 0;
+                rowNext[i] = relu1[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 9);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? j*500 + k : 0;
+                columnNext[i] = ip2Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -510,10 +526,10 @@ trainIp2Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 64 && column < 10) {
                 partial[(blockIdx.z*64 + row)*10 + column] = sum[i][j];
             }
@@ -537,13 +553,11 @@ trainIp2(float* __restrict__ ip2,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 640) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*640 + i];
     const int column = i%10, row = i/10;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*64 + row)*10 + column];
-    }
     const float ip2_2 = sum + ip2Bias[j];
     ip2[i2*10 + j] = ip2_2;
 }
@@ -679,45 +693,46 @@ trainIp2BiasNext(float* ip2BiasMomentumNext,
 //   ip2.d                    f32[64,10]
 //   ip2.weight               f32[10,500]
 //   relu1                    f32[64,500]
-//   product of 64 rows, 500 columns and 10 terms: a tile of 64x64 for each of 8x1x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 64 rows, 500 columns and 10 terms: a tile of 32x64 for each of 8x2x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp1D(float* __restrict__ ip1D,
     const float* __restrict__ ip2D,
     const float* __restrict__ ip2Weight,
     const float* __restrict__ relu1)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 10 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 10) {
+    for (int step = 0; step <= 1; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 1) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < 10) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip2D[i2*10 + k];
-                }
+                const int row = row0 + threadIdx.x/16 + i*8;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 10;
+                const int at = rowInside[i] ? i2*10 + k : 0;
+                rowNext[i] = ip2D[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < 10) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip2Weight[k*500 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 499);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 10;
+                const int at = columnInside[i] ? k*500 + j : 0;
+                columnNext[i] = ip2Weight[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -732,16 +747,14 @@ trainIp1D(float* __restrict__ ip1D,
                 }
             }
         }
-        if (first < 10) {
+        if (step < 1) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -749,16 +762,20 @@ trainIp1D(float* __restrict__ ip1D,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 64 && column < 500) {
-                const int i2 = row;
-                const int j2 = column;
-                const float ip1D2 = 0.0f < relu1[i2*500 + j2] ? sum[i][j] : 0.0f;
-                ip1D[i2*500 + j2] = ip1D2;
+        const int row = blockIdx.y*32 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 64 && column < 500) {
+            const int i2 = row;
+            const int j2 = column;
+            float ip1D4[4];
+            float relu14[4];
+            load4(relu14, relu1 + i2*500 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float ip1D2 = 0.0f < relu14[j] ? sum[i][j] : 0.0f;
+                ip1D4[j] = ip1D2;
             }
+            store4(ip1D + i2*500 + j2, ip1D4);
         }
     }
 }
@@ -778,8 +795,8 @@ trainIp1D(float* __restrict__ ip1D,
 //   ip2.weight.momentum      f32[10,500]
 //   solver.rate              f32[]
 //   ip2.weight               f32[10,500]
-//   product of 10 rows, 500 columns and 64 terms: a tile of 64x64 for each of 8x1x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 10 rows, 500 columns and 64 terms: a tile of 32x64 for each of 8x1x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp2WeightNext(float* ip2WeightMomentumNext,
     float* ip2WeightNext,
     const float* __restrict__ ip2D,
@@ -788,38 +805,33 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
     const float* __restrict__ solverRate,
     const float* ip2Weight)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 64 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 64) {
+    for (int step = 0; step <= 4; step++) {
+        float rowNext[4], columnNext[8];
+        if (step < 4) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 10 && term < 64) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip2D[k*10 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%32, 9);
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowNext[i] = ip2D[k*10 + i2];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < 64) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = relu1[k*500 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 499);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnNext[i] = relu1[k*500 + j];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -834,16 +846,14 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
                 }
             }
         }
-        if (first < 64) {
+        if (step < 4) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowNext[i];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnNext[i];
             }
         }
         __syncthreads();
@@ -851,18 +861,26 @@ trainIp2WeightNext(float* ip2WeightMomentumNext,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 10 && column < 500) {
-                const int i2 = row;
-                const int j2 = column;
-                const float ip2WeightMomentumNext2 = 0.9f*ip2WeightMomentum[i2*500 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*ip2Weight[i2*500 + j2]);
-                ip2WeightMomentumNext[i2*500 + j2] = ip2WeightMomentumNext2;
-                const float ip2WeightNext2 = ip2Weight[i2*500 + j2] - ip2WeightMomentumNext2;
-                ip2WeightNext[i2*500 + j2] = ip2WeightNext2;
+        const int row = blockIdx.y*32 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 10 && column < 500) {
+            const int i2 = row;
+            const int j2 = column;
+            float ip2WeightMomentumNext4[4];
+            float ip2WeightNext4[4];
+            float ip2WeightMomentum4[4];
+            load4(ip2WeightMomentum4, ip2WeightMomentum + i2*500 + j2);
+            float ip2Weight4[4];
+            load4(ip2Weight4, ip2Weight + i2*500 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float ip2WeightMomentumNext2 = 0.9f*ip2WeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.0005f*ip2Weight4[j]);
+                ip2WeightMomentumNext4[j] = ip2WeightMomentumNext2;
+                const float ip2WeightNext2 = ip2Weight4[j] - ip2WeightMomentumNext2;
+                ip2WeightNext4[j] = ip2WeightNext2;
             }
+            store4(ip2WeightMomentumNext + i2*500 + j2, ip2WeightMomentumNext4);
+            store4(ip2WeightNext + i2*500 + j2, ip2WeightNext4);
         }
     }
 }
@@ -915,70 +933,69 @@ trainIp1BiasNext(float* ip1BiasMomentumNext,
 //
 //   ip1.d                    f32[64,500]
 //   ip1.weight               f32[500,800]
-//   product of 64 rows, 800 columns and 500 terms, 8 parts of 64 terms: a tile of 64x128 for each of 7x1x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 64 rows, 800 columns and 500 terms, in 4 parts: a tile of 32x64 for each of 13x2x4 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainIp1ReshapeDSums(float* __restrict__ partial,
     const float* __restrict__ ip1D,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*8, end = split*8 + 8;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 64 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1D[i2*500 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 800 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1Weight[k*800 + j];
-                }
+                const int row = row0 + threadIdx.x/16 + i*8;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? i2*500 + k : 0;
+                rowNext[i] = ip1D[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 799);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? k*800 + j : 0;
+                columnNext[i] = ip1Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -986,10 +1003,10 @@ trainIp1ReshapeDSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 64 && column < 800) {
                 partial[(blockIdx.z*64 + row)*800 + column] = sum[i][j];
             }
@@ -1003,20 +1020,18 @@ trainIp1ReshapeDSums(float* __restrict__ partial,
 //   ip1.reshape.d[i, j] = sum
 //
 //   ip1.reshape.d            f32[64,800]
-//   one thread for each of 51200 sums of 8 parts: 400 blocks of 128
+//   one thread for each of 51200 sums of 4 parts: 400 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainIp1ReshapeD(float* __restrict__ ip1ReshapeD,
     const float* __restrict__ partial)
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 51200) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*51200 + i];
     const int column = i%800, row = i/800;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*64 + row)*800 + column];
-    }
     ip1ReshapeD[i2*800 + j] = sum;
 }
 
@@ -1050,33 +1065,28 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 64 + 16; first += 16) {
+    for (int step = 0; step <= 4; step++) {
         float rowNext[4], columnNext[4];
-        if (first < 64) {
+        if (step < 4) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 500 && term < 64) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1D[k*500 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%64, 499);
+                const int i2 = row;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                rowNext[i] = ip1D[k*500 + i2];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 800 && term < 64) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1Reshape[k*800 + j];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 799);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnNext[i] = ip1Reshape[k*800 + j];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1091,16 +1101,14 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
                 }
             }
         }
-        if (first < 64) {
+        if (step < 4) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1109,17 +1117,25 @@ trainIp1WeightNext(float* ip1WeightMomentumNext,
     #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 500 && column < 800) {
-                const int i2 = row;
-                const int j2 = column;
-                const float ip1WeightMomentumNext2 = 0.9f*ip1WeightMomentum[i2*800 + j2] + solverRate[0]*(sum[i][j] + 0.0005f*ip1Weight[i2*800 + j2]);
-                ip1WeightMomentumNext[i2*800 + j2] = ip1WeightMomentumNext2;
-                const float ip1WeightNext2 = ip1Weight[i2*800 + j2] - ip1WeightMomentumNext2;
-                ip1WeightNext[i2*800 + j2] = ip1WeightNext2;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 500 && column < 800) {
+            const int i2 = row;
+            const int j2 = column;
+            float ip1WeightMomentumNext4[4];
+            float ip1WeightNext4[4];
+            float ip1WeightMomentum4[4];
+            load4(ip1WeightMomentum4, ip1WeightMomentum + i2*800 + j2);
+            float ip1Weight4[4];
+            load4(ip1Weight4, ip1Weight + i2*800 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float ip1WeightMomentumNext2 = 0.9f*ip1WeightMomentum4[j] + solverRate[0]*(sum[i][j] + 0.0005f*ip1Weight4[j]);
+                ip1WeightMomentumNext4[j] = ip1WeightMomentumNext2;
+                const float ip1WeightNext2 = ip1Weight4[j] - ip1WeightMomentumNext2;
+                ip1WeightNext4[j] = ip1WeightNext2;
             }
+            store4(ip1WeightMomentumNext + i2*800 + j2, ip1WeightMomentumNext4);
+            store4(ip1WeightNext + i2*800 + j2, ip1WeightNext4);
         }
     }
 }
@@ -1202,46 +1218,46 @@ trainConv2BiasNext(float* conv2BiasMomentumNext,
 //
 //   conv2.d                  f32[64,50,8,8]
 //   conv2.weight             f32[50,20,5,5]
-//   product of 20 rows, 9216 columns and 1250 terms, 8 parts of 160 terms: a tile of 8x128 for each of 72x3x8 blocks of 64 threads
+//   product of 20 rows, 9216 columns and 1250 terms, in 4 parts: a tile of 32x32 for each of 288x1x4 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64)
 trainPool1DSums(float* __restrict__ partial,
     const float* __restrict__ conv2D,
     const float* __restrict__ conv2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
-    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*160, end = smaller(split*160 + 160, 1250);
+    const int begin = split*25, end = split*25 + 25;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[2], columnNext[32];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[8], columnNext[8];
+        bool rowInside[8];
+        bool columnInside[8];
+        if (step < end) {
+            const int kBlock = step/25, r = step/5%5, s = step%5;
+            const int first = kBlock*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                const int row = row0 + e%8, term = first + e/8;
-                rowNext[i] = 0.0f;
-                if (row < 20 && term < end) {
-                    const int c = row;
-                    const int r = term/250, s = term/50%5, k = term%50;
-                    rowNext[i] = conv2Weight[k*500 + c*25 + r*5 + s];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = smaller(row0 + threadIdx.x%32, 19);
+                const int c = row;
+                const int k = first + threadIdx.x/32 + i*2;
+                rowInside[i] = k < 50;
+                const int at = rowInside[i] ? k*500 + c*25 + r*5 + s : 0;
+                rowNext[i] = conv2Weight[at];
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 9216 && term < end) {
-                    const int n = column/144, y = column/12%12, x = column%12;
-                    const int r = term/250, s = term/50%5, k = term%50;
-                    if (0 <= y - r && y - r < 8 && (0 <= x - s && x - s < 8)) columnNext[i] = conv2D[n*3200 + k*64 + (y - r)*8 + (x - s)];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = column0 + threadIdx.x%32;
+                const int n = column/144, y = column/12%12, x = column%12;
+                const int k = first + threadIdx.x/32 + i*2;
+                columnInside[i] = k < 50 && 0 <= y - r && y - r < 8 && (0 <= x - s && x - s < 8);
+                const int at = columnInside[i] ? n*3200 + k*64 + (y - r)*8 + (x - s) : 0;
+                columnNext[i] = conv2D[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1256,16 +1272,14 @@ trainPool1DSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                rowTile[stage][e/8][e%8] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1273,10 +1287,10 @@ trainPool1DSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*8 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
+            const int column = blockIdx.x*32 + tx*4 + j;
             if (row < 20 && column < 9216) {
                 partial[(blockIdx.z*20 + row)*9216 + column] = sum[i][j];
             }
@@ -1290,20 +1304,18 @@ trainPool1DSums(float* __restrict__ partial,
 //   pool1.d[n, c, y, x] = sum
 //
 //   pool1.d                  f32[64,20,12,12]
-//   one thread for each of 184320 sums of 8 parts: 1440 blocks of 128
+//   one thread for each of 184320 sums of 4 parts: 1440 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainPool1D(float* __restrict__ pool1D,
     const float* __restrict__ partial)
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 184320) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*184320 + i];
     const int column = i%9216, row = i/9216;
     const int c = row;
     const int n = column/144, y = column/12%12, x = column%12;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*20 + row)*9216 + column];
-    }
     pool1D[n*2880 + c*144 + y*12 + x] = sum;
 }
 
@@ -1317,7 +1329,7 @@ trainPool1D(float* __restrict__ pool1D,
 //
 //   pool1                    f32[64,20,12,12]
 //   conv2.d                  f32[64,50,8,8]
-//   product of 50 rows, 500 columns and 4096 terms, 32 parts of 128 terms: a tile of 64x64 for each of 8x1x32 blocks of 256 threads
+//   product of 50 rows, 500 columns and 4096 terms, in 16 parts: a tile of 64x64 for each of 8x1x16 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 trainConv2WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ pool1,
@@ -1328,35 +1340,29 @@ trainConv2WeightNextSums(float* __restrict__ partial,
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*128, end = smaller(split*128 + 128, 4096);
+    const int begin = split*16, end = split*16 + 16;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
+    for (int step = begin; step <= end; step++) {
         float rowNext[4], columnNext[4];
-        if (first < end) {
+        if (step < end) {
+            const int nBlock = step/64, y = step/8%8, x = step%8;
+            const int first = nBlock*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 50 && term < end) {
-                    const int k = row;
-                    const int n = term/64, y = term/8%8, x = term%8;
-                    rowNext[i] = conv2D[n*3200 + k*64 + y*8 + x];
-                }
+                const int row = smaller(row0 + threadIdx.x%64, 49);
+                const int k = row;
+                const int n = first + threadIdx.x/64 + i*4;
+                rowNext[i] = conv2D[n*3200 + k*64 + y*8 + x];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < end) {
-                    const int c = column/25, r = column/5%5, s = column%5;
-                    const int n = term/64, y = term/8%8, x = term%8;
-                    columnNext[i] = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 499);
+                const int c = column/25, r = column/5%5, s = column%5;
+                const int n = first + threadIdx.x/64 + i*4;
+                columnNext[i] = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1371,16 +1377,14 @@ trainConv2WeightNextSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1412,7 +1416,7 @@ trainConv2WeightNextSums(float* __restrict__ partial,
 //   conv2.weight.momentum    f32[50,20,5,5]
 //   solver.rate              f32[]
 //   conv2.weight             f32[50,20,5,5]
-//   one thread for each of 25000 sums of 32 parts: 196 blocks of 128
+//   2 threads for each of 25000 sums of 16 parts: 391 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv2WeightNext(float* conv2WeightMomentumNext,
     float* conv2WeightNext,
@@ -1421,15 +1425,19 @@ trainConv2WeightNext(float* conv2WeightMomentumNext,
     const float* conv2Weight,
     const float* __restrict__ partial)
 {
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 25000) return;
+    const int place = threadIdx.x%64, group = threadIdx.x/64, i = blockIdx.x*64 + place;
+    float sum = 0.0f;
+    if (i < 25000) {
+        for (int split = group; split < 16; split += 2) sum += partial[split*25000 + i];
+    }
+    __shared__ float groups[2][64];
+    groups[group][place] = sum;
+    __syncthreads();
+    if (group > 0 || i >= 25000) return;
+    for (int g = 1; g < 2; g++) sum += groups[g][place];
     const int column = i%500, row = i/500;
     const int k = row;
     const int c = column/25, r = column/5%5, s = column%5;
-    float sum = 0.0f;
-    for (int split = 0; split < 32; split++) {
-        sum += partial[((split)*50 + row)*500 + column];
-    }
     const float conv2WeightMomentumNext2 = 0.9f*conv2WeightMomentum[k*500 + c*25 + r*5 + s] + solverRate[0]*(sum + 0.0005f*conv2Weight[k*500 + c*25 + r*5 + s]);
     conv2WeightMomentumNext[k*500 + c*25 + r*5 + s] = conv2WeightMomentumNext2;
     const float conv2WeightNext2 = conv2Weight[k*500 + c*25 + r*5 + s] - conv2WeightMomentumNext2;
@@ -1476,46 +1484,40 @@ trainConv1D(float* __restrict__ conv1D,
 //
 //   data                     f32[64,1,28,28]
 //   conv1.d                  f32[64,20,24,24]
-//   product of 20 rows, 25 columns and 36864 terms, 64 parts of 576 terms: a tile of 64x64 for each of 1x1x64 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 20 rows, 25 columns and 36864 terms, in 256 parts: a tile of 32x32 for each of 1x1x256 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainConv1WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ data,
     const float* __restrict__ conv1D)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*576, end = smaller(split*576 + 576, 36864);
+    const int begin = split*9, end = split*9 + 9;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[8], columnNext[8];
+        if (step < end) {
+            const int nBlock = step/576, y = step/24%24, x = step%24;
+            const int first = nBlock*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 20 && term < end) {
-                    const int k = row;
-                    const int n = term/576, y = term/24%24, x = term%24;
-                    rowNext[i] = conv1D[n*11520 + k*576 + y*24 + x];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = smaller(row0 + threadIdx.x%32, 19);
+                const int k = row;
+                const int n = first + threadIdx.x/32 + i*2;
+                rowNext[i] = conv1D[n*11520 + k*576 + y*24 + x];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 25 && term < end) {
-                    const int r = column/5, s = column%5;
-                    const int n = term/576, y = term/24%24, x = term%24;
-                    columnNext[i] = data[n*784 + (y + r)*28 + (x + s)];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%32, 24);
+                const int r = column/5, s = column%5;
+                const int n = first + threadIdx.x/32 + i*2;
+                columnNext[i] = data[n*784 + (y + r)*28 + (x + s)];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1530,16 +1532,14 @@ trainConv1WeightNextSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = rowNext[i];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1547,10 +1547,10 @@ trainConv1WeightNextSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*32 + tx*4 + j;
             if (row < 20 && column < 25) {
                 partial[(blockIdx.z*20 + row)*25 + column] = sum[i][j];
             }
@@ -1571,7 +1571,7 @@ trainConv1WeightNextSums(float* __restrict__ partial,
 //   conv1.weight.momentum    f32[20,1,5,5]
 //   solver.rate              f32[]
 //   conv1.weight             f32[20,1,5,5]
-//   one thread for each of 500 sums of 64 parts: 4 blocks of 128
+//   16 threads for each of 500 sums of 256 parts: 63 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainConv1WeightNext(float* conv1WeightMomentumNext,
     float* conv1WeightNext,
@@ -1580,19 +1580,50 @@ trainConv1WeightNext(float* conv1WeightMomentumNext,
     const float* conv1Weight,
     const float* __restrict__ partial)
 {
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 500) return;
+    const int place = threadIdx.x%8, group = threadIdx.x/8, i = blockIdx.x*8 + place;
+    float sum = 0.0f;
+    if (i < 500) {
+        for (int split = group; split < 256; split += 16) sum += partial[split*500 + i];
+    }
+    __shared__ float groups[16][8];
+    groups[group][place] = sum;
+    __syncthreads();
+    if (group > 0 || i >= 500) return;
+    for (int g = 1; g < 16; g++) sum += groups[g][place];
     const int column = i%25, row = i/25;
     const int k = row;
     const int r = column/5, s = column%5;
-    float sum = 0.0f;
-    for (int split = 0; split < 64; split++) {
-        sum += partial[((split)*20 + row)*25 + column];
-    }
     const float conv1WeightMomentumNext2 = 0.9f*conv1WeightMomentum[k*25 + r*5 + s] + solverRate[0]*(sum + 0.0005f*conv1Weight[k*25 + r*5 + s]);
     conv1WeightMomentumNext[k*25 + r*5 + s] = conv1WeightMomentumNext2;
     const float conv1WeightNext2 = conv1Weight[k*25 + r*5 + s] - conv1WeightMomentumNext2;
     conv1WeightNext[k*25 + r*5 + s] = conv1WeightNext2;
+}
+
+// trainConv1BiasNextSums computes conv1.bias.momentum.next, conv1.bias.next for conv1 (lenet.net:8).
+//
+//   sum = sum over n, y, x of conv1.d[n, c, y, x]
+//   conv1.bias.momentum.next = 0.9*conv1.bias.momentum[c] + solver.rate[]*(sum + 0.0005*conv1.bias[c])
+//   conv1.bias.momentum.next[c] = conv1.bias.momentum.next
+//   conv1.bias.next = conv1.bias[c] - conv1.bias.momentum.next
+//   conv1.bias.next[c] = conv1.bias.next
+//
+//   conv1.d                  f32[64,20,24,24]
+//   parts of sums, 18 blocks for each of 20 points: 360 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
+trainConv1BiasNextSums(float* __restrict__ partial,
+    const float* __restrict__ conv1D)
+{
+    const int thread = threadIdx.x;
+    const int part = blockIdx.x;
+    const int point = blockIdx.y;
+    const int c = point;
+    float sum = 0.0f;
+    for (int i = part*256 + thread; i < 36864; i += 4608) {
+        const int n = i/576, y = i/24%24, x = i%24;
+        sum += conv1D[n*11520 + c*576 + y*24 + x];
+    }
+    sum = blockSum<256>(sum);
+    if (thread == 0) partial[point*18 + part] = sum;
 }
 
 // trainConv1BiasNext computes conv1.bias.momentum.next, conv1.bias.next for conv1 (lenet.net:8).
@@ -1605,33 +1636,30 @@ trainConv1WeightNext(float* conv1WeightMomentumNext,
 //
 //   conv1.bias.momentum.next f32[20]
 //   conv1.bias.next          f32[20]
-//   conv1.d                  f32[64,20,24,24]
 //   conv1.bias.momentum      f32[20]
 //   solver.rate              f32[]
 //   conv1.bias               f32[20]
-//   a block for each of 20 points: 20 blocks of 1024
-extern "C" __global__ void __launch_bounds__(1024)
+//   the rest, 1 blocks for each of 20 points: 20 blocks of 256
+extern "C" __global__ void __launch_bounds__(256)
 trainConv1BiasNext(float* conv1BiasMomentumNext,
     float* conv1BiasNext,
-    const float* __restrict__ conv1D,
     const float* conv1BiasMomentum,
     const float* __restrict__ solverRate,
-    const float* conv1Bias)
+    const float* conv1Bias,
+    const float* __restrict__ partial)
 {
     const int thread = threadIdx.x;
-    const int point = blockIdx.x;
+    const int point = blockIdx.y;
     const int c = point;
     float sum = 0.0f;
-    for (int i = thread; i < 36864; i += 1024) {
-        const int n = i/576, y = i/24%24, x = i%24;
-        sum += conv1D[n*11520 + c*576 + y*24 + x];
-    }
-    sum = blockSum<1024>(sum);
-    __syncthreads();
+    if (thread < 18) sum = partial[point*18 + thread];
+    sum = blockSum<256>(sum);
+    const float conv1BiasMomentumNext2 = 0.9f*conv1BiasMomentum[c] + solverRate[0]*(sum + 0.0005f*conv1Bias[c]);
     if (thread == 0) {
-        const float conv1BiasMomentumNext2 = 0.9f*conv1BiasMomentum[c] + solverRate[0]*(sum + 0.0005f*conv1Bias[c]);
         conv1BiasMomentumNext[c] = conv1BiasMomentumNext2;
-        const float conv1BiasNext2 = conv1Bias[c] - conv1BiasMomentumNext2;
+    }
+    const float conv1BiasNext2 = conv1Bias[c] - conv1BiasMomentumNext2;
+    if (thread == 0) {
         conv1BiasNext[c] = conv1BiasNext2;
     }
 }
@@ -1646,86 +1674,85 @@ trainConv1BiasNext(float* conv1BiasMomentumNext,
 //   data                     f32[100,1,28,28]
 //   conv1.weight             f32[20,1,5,5]
 //   conv1.bias               f32[20]
-//   product of 20 rows, 57600 columns and 25 terms: a tile of 8x128 for each of 450x3x1 blocks of 64 threads
+//   product of 20 rows, 57600 columns and 25 terms: a tile of 16x128 for each of 450x2x1 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64)
 testConv1(float* __restrict__ conv1,
     const float* __restrict__ data,
     const float* __restrict__ conv1Weight,
     const float* __restrict__ conv1Bias)
 {
-    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
+    __shared__ __align__(16) float rowTile[2][8][20], columnTile[2][8][132];
     const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
-    float sum[4][4] = {};
+    const int row0 = blockIdx.y*16, column0 = blockIdx.x*128;
+    float sum[8][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 25 + 16; first += 16) {
-        float rowNext[2], columnNext[32];
-        if (first < 25) {
+    for (int step = 0; step <= 5; step++) {
+        float rowNext[2], columnNext[16];
+        bool rowInside[2];
+        bool columnInside[16];
+        if (step < 5) {
+            const int r = step;
             #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 20 && term < 25) {
-                    const int k = row;
-                    const int r = term/5, s = term%5;
-                    rowNext[i] = conv1Weight[k*25 + r*5 + s];
-                }
+                const int row = smaller(row0 + threadIdx.x/8 + i*8, 19);
+                const int k = row;
+                const int s = threadIdx.x%8;
+                rowInside[i] = s < 5;
+                const int at = rowInside[i] ? k*25 + r*5 + s : 0;
+                rowNext[i] = conv1Weight[at];
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 57600 && term < 25) {
-                    const int n = column/576, y = column/24%24, x = column%24;
-                    const int r = term/5, s = term%5;
-                    columnNext[i] = data[n*784 + (y + r)*28 + (x + s)];
-                }
+            for (int i = 0; i < 16; i++) {
+                const int column = column0 + threadIdx.x + i%2*64;
+                const int n = column/576, y = column/24%24, x = column%24;
+                const int s = i/2;
+                columnInside[i] = s < 5;
+                const int at = columnInside[i] ? n*784 + (y + r)*28 + (x + s) : 0;
+                columnNext[i] = data[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
+            for (int k = 0; k < 8; k++) {
+                float a[8], b[4];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                for (int i = 0; i < 8; i++) a[i] = rowTile[stage ^ 1][k][i/4*8 + ty*4 + i%4];
                 #pragma unroll
                 for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
-                for (int i = 0; i < 4; i++) {
+                for (int i = 0; i < 8; i++) {
                     #pragma unroll
                     for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < 25) {
+        if (step < 5) {
             #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%8][threadIdx.x/8 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+            for (int i = 0; i < 16; i++) {
+                columnTile[stage][i/2][threadIdx.x + i%2*64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
         stage ^= 1;
     }
     #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*8 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
-            if (row < 20 && column < 57600) {
-                const int k = row;
-                const int n = column/576, y = column/24%24, x = column%24;
+    for (int i = 0; i < 8; i++) {
+        const int row = blockIdx.y*16 + i/4*8 + ty*4 + i%4;
+        const int column = blockIdx.x*128 + tx*4;
+        if (row < 20 && column < 57600) {
+            const int k = row;
+            const int n = column/576, yx = column%576;
+            float conv14[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
                 const float conv1_2 = sum[i][j] + conv1Bias[k];
-                conv1[n*11520 + k*576 + y*24 + x] = conv1_2;
+                conv14[j] = conv1_2;
             }
+            store4(conv1 + n*11520 + yx + k*576, conv14);
         }
     }
 }
@@ -1756,54 +1783,56 @@ testPool1(float* __restrict__ pool1,
     pool1[i2*12 + x] = largest;
 }
 
-// testConv2Sums computes conv2 (lenet.net:10).
+// testConv2 computes conv2 (lenet.net:10).
 //
 //   sum = sum over c, r, s of pool1[n, c, y + r, x + s]*conv2.weight[k, c, r, s]
 //   conv2 = sum + conv2.bias[k]
 //   conv2[n, k, y, x] = conv2
 //
+//   conv2                    f32[100,50,8,8]
 //   pool1                    f32[100,20,12,12]
 //   conv2.weight             f32[50,20,5,5]
-//   product of 50 rows, 6400 columns and 500 terms, 4 parts of 128 terms: a tile of 8x128 for each of 50x7x4 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64)
-testConv2Sums(float* __restrict__ partial,
+//   conv2.bias               f32[50]
+//   product of 50 rows, 6400 columns and 500 terms: a tile of 64x64 for each of 100x1x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
+testConv2(float* __restrict__ conv2,
     const float* __restrict__ pool1,
-    const float* __restrict__ conv2Weight)
+    const float* __restrict__ conv2Weight,
+    const float* __restrict__ conv2Bias)
 {
-    const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
-    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
-    const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*128, end = smaller(split*128 + 128, 500);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[2], columnNext[32];
-        if (first < end) {
+    for (int step = 0; step <= 32; step++) {
+        float rowNext[4], columnNext[4];
+        bool rowInside[4];
+        bool columnInside[4];
+        if (step < 32) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 50 && term < end) {
-                    const int k = row;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    rowNext[i] = conv2Weight[k*500 + c*25 + r*5 + s];
-                }
+            for (int i = 0; i < 4; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 49);
+                const int k = row;
+                const int term = first + threadIdx.x%16;
+                const int c = term/25, r = term/5%5, s = term%5;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? k*500 + c*25 + r*5 + s : 0;
+                rowNext[i] = conv2Weight[at];
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 6400 && term < end) {
-                    const int n = column/64, y = column/8%8, x = column%8;
-                    const int c = term/25, r = term/5%5, s = term%5;
-                    columnNext[i] = pool1[n*2880 + c*144 + (y + r)*12 + (x + s)];
-                }
+            for (int i = 0; i < 4; i++) {
+                const int column = column0 + threadIdx.x%64;
+                const int n = column/64, y = column/8%8, x = column%8;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int c = term/25, r = term/5%5, s = term%5;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? n*2880 + c*144 + (y + r)*12 + (x + s) : 0;
+                columnNext[i] = pool1[at];
             }
         }
-        if (first > begin) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1818,16 +1847,14 @@ testConv2Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < 32) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*64;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 4; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 32; i++) {
-                const int e = threadIdx.x + i*64;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+            for (int i = 0; i < 4; i++) {
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1835,42 +1862,20 @@ testConv2Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*8 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*128 + tx*4 + j;
-            if (row < 50 && column < 6400) {
-                partial[(blockIdx.z*50 + row)*6400 + column] = sum[i][j];
+        const int row = blockIdx.y*64 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 50 && column < 6400) {
+            const int k = row;
+            const int n = column/64, yx = column%64;
+            float conv24[4];
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float conv2_2 = sum[i][j] + conv2Bias[k];
+                conv24[j] = conv2_2;
             }
+            store4(conv2 + n*3200 + yx + k*64, conv24);
         }
     }
-}
-
-// testConv2 computes conv2 (lenet.net:10).
-//
-//   sum = sum over c, r, s of pool1[n, c, y + r, x + s]*conv2.weight[k, c, r, s]
-//   conv2 = sum + conv2.bias[k]
-//   conv2[n, k, y, x] = conv2
-//
-//   conv2                    f32[100,50,8,8]
-//   conv2.bias               f32[50]
-//   one thread for each of 320000 sums of 4 parts: 2500 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-testConv2(float* __restrict__ conv2,
-    const float* __restrict__ conv2Bias,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 320000) return;
-    const int column = i%6400, row = i/6400;
-    const int k = row;
-    const int n = column/64, y = column/8%8, x = column%8;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*50 + row)*6400 + column];
-    }
-    const float conv2_2 = sum + conv2Bias[k];
-    conv2[n*3200 + k*64 + y*8 + x] = conv2_2;
 }
 
 // testPool2 computes pool2 (lenet.net:11).
@@ -1908,70 +1913,63 @@ testPool2(float* __restrict__ pool2,
 //
 //   ip1.reshape              f32[100,800]
 //   ip1.weight               f32[500,800]
-//   product of 100 rows, 500 columns and 800 terms, 15 parts of 56 terms: a tile of 64x128 for each of 4x2x15 blocks of 256 threads
+//   product of 100 rows, 500 columns and 800 terms, in 8 parts: a tile of 64x64 for each of 8x2x8 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
 testIp1Relu1Sums(float* __restrict__ partial,
     const float* __restrict__ ip1Reshape,
     const float* __restrict__ ip1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*56, end = smaller(split*56 + 56, 800);
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*7, end = smaller(split*7 + 7, 50);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[4];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = ip1Reshape[i2*800 + k];
-                }
+            for (int i = 0; i < 4; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*16, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = ip1Reshape[i2*800 + k];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 500 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip1Weight[j*800 + k];
-                }
+                const int column = smaller(column0 + threadIdx.x/16 + i*16, 499);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnNext[i] = ip1Weight[j*800 + k];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
+            for (int i = 0; i < 4; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*16] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1981,8 +1979,8 @@ testIp1Relu1Sums(float* __restrict__ partial,
     for (int i = 0; i < 4; i++) {
         const int row = blockIdx.y*64 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 500) {
                 partial[(blockIdx.z*100 + row)*500 + column] = sum[i][j];
             }
@@ -1999,7 +1997,7 @@ testIp1Relu1Sums(float* __restrict__ partial,
 //
 //   relu1                    f32[100,500]
 //   ip1.bias                 f32[500]
-//   one thread for each of 50000 sums of 15 parts: 391 blocks of 128
+//   one thread for each of 50000 sums of 8 parts: 391 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 testIp1Relu1(float* __restrict__ relu1,
     const float* __restrict__ ip1Bias,
@@ -2007,13 +2005,11 @@ testIp1Relu1(float* __restrict__ relu1,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 50000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*50000 + i];
     const int column = i%500, row = i/500;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 15; split++) {
-        sum += partial[((split)*100 + row)*500 + column];
-    }
     const float ip1 = sum + ip1Bias[j];
     const float relu1_2 = ip1 < 0.0f ? 0.0f : ip1;
     relu1[i2*500 + j] = relu1_2;
@@ -2027,70 +2023,69 @@ testIp1Relu1(float* __restrict__ relu1,
 //
 //   relu1                    f32[100,500]
 //   ip2.weight               f32[10,500]
-//   product of 100 rows, 10 columns and 500 terms, 8 parts of 64 terms: a tile of 64x128 for each of 1x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 10 columns and 500 terms, in 8 parts: a tile of 32x64 for each of 1x4x8 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 testIp2Sums(float* __restrict__ partial,
     const float* __restrict__ relu1,
     const float* __restrict__ ip2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 500);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = relu1[i2*500 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 10 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = ip2Weight[j*500 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 500;
+                const int at = rowInside[i] ? i2*500 + k : 0;
+                rowNext[i] = relu1[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 9);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 500;
+                const int at = columnInside[i] ? j*500 + k : 0;
+                columnNext[i] = ip2Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -2098,10 +2093,10 @@ testIp2Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 10) {
                 partial[(blockIdx.z*100 + row)*10 + column] = sum[i][j];
             }
@@ -2125,13 +2120,11 @@ testIp2(float* __restrict__ ip2,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 1000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*1000 + i];
     const int column = i%10, row = i/10;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*10 + column];
-    }
     const float ip2_2 = sum + ip2Bias[j];
     ip2[i2*10 + j] = ip2_2;
 }

@@ -27,6 +27,36 @@ __device__ __forceinline__ float uniform(int seed, int iteration, unsigned layer
     return (float)(mix32(mix32((unsigned)element ^ whiten) + mix32(whiten + key)) >> 8) * 0x1p-24f;
 }
 
+// load4 and store4 move four neighbouring elements as one.
+__device__ __forceinline__ void load4(float to[4], const float* from)
+{
+    const float4 four = *(const float4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(int to[4], const int* from)
+{
+    const int4 four = *(const int4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+__device__ __forceinline__ void load4(unsigned char to[4], const unsigned char* from)
+{
+    const uchar4 four = *(const uchar4*)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+
+__device__ __forceinline__ void store4(float* to, const float from[4])
+{
+    *(float4*)to = make_float4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(int* to, const int from[4])
+{
+    *(int4*)to = make_int4(from[0], from[1], from[2], from[3]);
+}
+__device__ __forceinline__ void store4(unsigned char* to, const unsigned char from[4])
+{
+    *(uchar4*)to = make_uchar4(from[0], from[1], from[2], from[3]);
+}
+
 // warpSum adds the 32 numbers of a warp, always in the same tree; every thread
 // gets the sum.
 __device__ __forceinline__ float warpSum(float x)
@@ -75,46 +105,41 @@ trainSolverCorrection2Next(float* solverCorrection2Next,
 //
 //   fc1.reshape              f32[128,784]
 //   fc1.weight               f32[625,784]
-//   product of 128 rows, 625 columns and 784 terms, 7 parts of 112 terms: a tile of 64x64 for each of 10x2x7 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 128 rows, 625 columns and 784 terms, in 4 parts: a tile of 32x32 for each of 20x4x4 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainFc1Relu1Drop1Sums(float* __restrict__ partial,
     const float* __restrict__ fc1Reshape,
     const float* __restrict__ fc1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    const int begin = split*13, end = smaller(split*13 + 13, 49);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[8], columnNext[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 128 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = fc1Reshape[i2*784 + k];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = row0 + threadIdx.x/16 + i*4;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = fc1Reshape[i2*784 + k];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc1Weight[j*784 + k];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*4, 624);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnNext[i] = fc1Weight[j*784 + k];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -129,16 +154,14 @@ trainFc1Relu1Drop1Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowNext[i];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnNext[i];
             }
         }
         __syncthreads();
@@ -146,10 +169,10 @@ trainFc1Relu1Drop1Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*32 + tx*4 + j;
             if (row < 128 && column < 625) {
                 partial[(blockIdx.z*128 + row)*625 + column] = sum[i][j];
             }
@@ -171,7 +194,7 @@ trainFc1Relu1Drop1Sums(float* __restrict__ partial,
 //   fc1.bias                 f32[625]
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
-//   one thread for each of 80000 sums of 7 parts: 625 blocks of 128
+//   one thread for each of 80000 sums of 4 parts: 625 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainFc1Relu1Drop1(float* __restrict__ relu1,
     float* __restrict__ drop1,
@@ -182,13 +205,11 @@ trainFc1Relu1Drop1(float* __restrict__ relu1,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 80000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*80000 + i];
     const int column = i%625, row = i/625;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 7; split++) {
-        sum += partial[((split)*128 + row)*625 + column];
-    }
     const float fc1 = sum + fc1Bias[j];
     const float relu1_2 = fc1 < 0.0f ? 0.0f : fc1;
     relu1[i2*625 + j] = relu1_2;
@@ -207,46 +228,47 @@ trainFc1Relu1Drop1(float* __restrict__ relu1,
 //
 //   drop1                    f32[128,625]
 //   fc2.weight               f32[625,625]
-//   product of 128 rows, 625 columns and 625 terms, 8 parts of 80 terms: a tile of 64x64 for each of 10x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 128 rows, 625 columns and 625 terms, in 4 parts: a tile of 32x32 for each of 20x4x4 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainFc2Relu2Drop2Sums(float* __restrict__ partial,
     const float* __restrict__ drop1,
     const float* __restrict__ fc2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*80, end = smaller(split*80 + 80, 625);
+    const int begin = split*10, end = split*10 + 10;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[8], columnNext[8];
+        bool rowInside[8];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 128 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = drop1[i2*625 + k];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = row0 + threadIdx.x/16 + i*4;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 625;
+                const int at = rowInside[i] ? i2*625 + k : 0;
+                rowNext[i] = drop1[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc2Weight[j*625 + k];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*4, 624);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 625;
+                const int at = columnInside[i] ? j*625 + k : 0;
+                columnNext[i] = fc2Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -261,16 +283,14 @@ trainFc2Relu2Drop2Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -278,10 +298,10 @@ trainFc2Relu2Drop2Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*32 + tx*4 + j;
             if (row < 128 && column < 625) {
                 partial[(blockIdx.z*128 + row)*625 + column] = sum[i][j];
             }
@@ -303,7 +323,7 @@ trainFc2Relu2Drop2Sums(float* __restrict__ partial,
 //   fc2.bias                 f32[625]
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
-//   one thread for each of 80000 sums of 8 parts: 625 blocks of 128
+//   one thread for each of 80000 sums of 4 parts: 625 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainFc2Relu2Drop2(float* __restrict__ relu2,
     float* __restrict__ drop2,
@@ -314,13 +334,11 @@ trainFc2Relu2Drop2(float* __restrict__ relu2,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 80000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*80000 + i];
     const int column = i%625, row = i/625;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*128 + row)*625 + column];
-    }
     const float fc2 = sum + fc2Bias[j];
     const float relu2_2 = fc2 < 0.0f ? 0.0f : fc2;
     relu2[i2*625 + j] = relu2_2;
@@ -336,70 +354,69 @@ trainFc2Relu2Drop2(float* __restrict__ relu2,
 //
 //   drop2                    f32[128,625]
 //   fc3.weight               f32[10,625]
-//   product of 128 rows, 10 columns and 625 terms, 16 parts of 40 terms: a tile of 64x128 for each of 1x2x16 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 128 rows, 10 columns and 625 terms, in 8 parts: a tile of 32x64 for each of 1x4x8 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainFc3Sums(float* __restrict__ partial,
     const float* __restrict__ drop2,
     const float* __restrict__ fc3Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*40, end = smaller(split*40 + 40, 625);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*5, end = split*5 + 5;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 128 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = drop2[i2*625 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 10 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc3Weight[j*625 + k];
-                }
+                const int row = row0 + threadIdx.x/16 + i*8;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 625;
+                const int at = rowInside[i] ? i2*625 + k : 0;
+                rowNext[i] = drop2[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 9);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 625;
+                const int at = columnInside[i] ? j*625 + k : 0;
+                columnNext[i] = fc3Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -407,10 +424,10 @@ trainFc3Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 128 && column < 10) {
                 partial[(blockIdx.z*128 + row)*10 + column] = sum[i][j];
             }
@@ -426,7 +443,7 @@ trainFc3Sums(float* __restrict__ partial,
 //
 //   fc3                      f32[128,10]
 //   fc3.bias                 f32[10]
-//   one thread for each of 1280 sums of 16 parts: 10 blocks of 128
+//   one thread for each of 1280 sums of 8 parts: 10 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainFc3(float* __restrict__ fc3,
     const float* __restrict__ fc3Bias,
@@ -434,13 +451,11 @@ trainFc3(float* __restrict__ fc3,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 1280) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*1280 + i];
     const int column = i%10, row = i/10;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 16; split++) {
-        sum += partial[((split)*128 + row)*10 + column];
-    }
     const float fc3_2 = sum + fc3Bias[j];
     fc3[i2*10 + j] = fc3_2;
 }
@@ -538,8 +553,8 @@ trainFc3D(float* fc3D,
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
 //   relu2                    f32[128,625]
-//   product of 128 rows, 625 columns and 10 terms: a tile of 64x64 for each of 10x2x1 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 128 rows, 625 columns and 10 terms: a tile of 32x64 for each of 10x4x1 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainFc2D(float* fc2D,
     const float* __restrict__ fc3D,
     const float* __restrict__ fc3Weight,
@@ -547,38 +562,39 @@ trainFc2D(float* fc2D,
     const int* __restrict__ solverIteration,
     const float* relu2)
 {
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
     float sum[4][4] = {};
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = 0; first < 10 + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < 10) {
+    for (int step = 0; step <= 1; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < 1) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 128 && term < 10) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = fc3D[i2*10 + k];
-                }
+                const int row = row0 + threadIdx.x/16 + i*8;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 10;
+                const int at = rowInside[i] ? i2*10 + k : 0;
+                rowNext[i] = fc3D[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < 10) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc3Weight[k*625 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 624);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnInside[i] = term < 10;
+                const int at = columnInside[i] ? k*625 + j : 0;
+                columnNext[i] = fc3Weight[at];
             }
         }
-        if (first > 0) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -593,16 +609,14 @@ trainFc2D(float* fc2D,
                 }
             }
         }
-        if (first < 10) {
+        if (step < 1) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -610,7 +624,7 @@ trainFc2D(float* fc2D,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
@@ -634,46 +648,47 @@ trainFc2D(float* fc2D,
 //
 //   fc2.d                    f32[128,625]
 //   fc2.weight               f32[625,625]
-//   product of 128 rows, 625 columns and 625 terms, 8 parts of 80 terms: a tile of 64x64 for each of 10x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 128 rows, 625 columns and 625 terms, in 4 parts: a tile of 32x32 for each of 20x4x4 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 trainFc1DSums(float* __restrict__ partial,
     const float* __restrict__ fc2D,
     const float* __restrict__ fc2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][36];
+    const int tx = threadIdx.x%8, ty = threadIdx.x/8;
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*32;
     float sum[4][4] = {};
-    const int begin = split*80, end = smaller(split*80 + 80, 625);
+    const int begin = split*10, end = split*10 + 10;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[8], columnNext[8];
+        bool rowInside[8];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 128 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = fc2D[i2*625 + k];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int row = row0 + threadIdx.x/16 + i*4;
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 625;
+                const int at = rowInside[i] ? i2*625 + k : 0;
+                rowNext[i] = fc2D[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc2Weight[k*625 + j];
-                }
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%32, 624);
+                const int j = column;
+                const int term = first + threadIdx.x/32 + i*2;
+                const int k = term;
+                columnInside[i] = term < 625;
+                const int at = columnInside[i] ? k*625 + j : 0;
+                columnNext[i] = fc2Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -688,16 +703,14 @@ trainFc1DSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 8; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/32 + i*2][threadIdx.x%32] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -705,10 +718,10 @@ trainFc1DSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*32 + tx*4 + j;
             if (row < 128 && column < 625) {
                 partial[(blockIdx.z*128 + row)*625 + column] = sum[i][j];
             }
@@ -727,7 +740,7 @@ trainFc1DSums(float* __restrict__ partial,
 //   solver.seed              i32[]
 //   solver.iteration         i32[]
 //   relu1                    f32[128,625]
-//   one thread for each of 80000 sums of 8 parts: 625 blocks of 128
+//   one thread for each of 80000 sums of 4 parts: 625 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainFc1D(float* fc1D,
     const int* __restrict__ solverSeed,
@@ -737,13 +750,11 @@ trainFc1D(float* fc1D,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 80000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*80000 + i];
     const int column = i%625, row = i/625;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*128 + row)*625 + column];
-    }
     const float relu1D = 0.2f <= uniform(solverSeed[0], solverIteration[0], 3432915079u, i2*625 + j) ? sum*1.25f : 0.0f;
     const float fc1D2 = 0.0f < relu1[i2*625 + j] ? relu1D : 0.0f;
     fc1D[i2*625 + j] = fc1D2;
@@ -776,7 +787,7 @@ trainSolverStep(float* solverCorrection1Next,
     solverStep[0] = solverStep2;
 }
 
-// trainFc2WeightNextSums computes fc2.weight.moment1.next, fc2.weight.moment2.next, fc2.weight.next for fc2 (mlp.net:13).
+// trainFc2WeightNext computes fc2.weight.moment1.next, fc2.weight.moment2.next, fc2.weight.next for fc2 (mlp.net:13).
 //
 //   sum = sum over k of fc2.d[k, i]*drop1[k, j]
 //   fc2.weight.moment1.next = 0.9*fc2.weight.moment1[i, j] + 0.09999999999999998*sum
@@ -786,48 +797,54 @@ trainSolverStep(float* solverCorrection1Next,
 //   fc2.weight.next = fc2.weight[i, j] - solver.step[]*fc2.weight.moment1.next/(sqrt(fc2.weight.moment2.next) + 1e-08)
 //   fc2.weight.next[i, j] = fc2.weight.next
 //
+//   fc2.weight.moment1.next  f32[625,625]
+//   fc2.weight.moment2.next  f32[625,625]
+//   fc2.weight.next          f32[625,625]
 //   fc2.d                    f32[128,625]
 //   drop1                    f32[128,625]
-//   product of 625 rows, 625 columns and 128 terms, 2 parts of 64 terms: a tile of 64x64 for each of 10x10x2 blocks of 256 threads
+//   fc2.weight.moment1       f32[625,625]
+//   fc2.weight.moment2       f32[625,625]
+//   fc2.weight               f32[625,625]
+//   solver.step              f32[]
+//   product of 625 rows, 625 columns and 128 terms: a tile of 64x64 for each of 10x10x1 blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256)
-trainFc2WeightNextSums(float* __restrict__ partial,
+trainFc2WeightNext(float* fc2WeightMoment1Next,
+    float* fc2WeightMoment2Next,
+    float* fc2WeightNext,
     const float* __restrict__ fc2D,
-    const float* __restrict__ drop1)
+    const float* __restrict__ drop1,
+    const float* fc2WeightMoment1,
+    const float* fc2WeightMoment2,
+    const float* fc2Weight,
+    const float* __restrict__ solverStep)
 {
-    const int split = blockIdx.z;
     __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
     const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 128);
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
+    for (int step = 0; step <= 8; step++) {
         float rowNext[4], columnNext[4];
-        if (first < end) {
+        if (step < 8) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 625 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = fc2D[k*625 + i2];
-                }
+                const int row = smaller(row0 + threadIdx.x%64, 624);
+                const int i2 = row;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                rowNext[i] = fc2D[k*625 + i2];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = drop1[k*625 + j];
-                }
+                const int column = smaller(column0 + threadIdx.x%64, 624);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnNext[i] = drop1[k*625 + j];
             }
         }
-        if (first > begin) {
+        if (step > 0) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -842,16 +859,14 @@ trainFc2WeightNextSums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < 8) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
+                rowTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = rowNext[i];
             }
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnNext[i];
             }
         }
         __syncthreads();
@@ -864,55 +879,17 @@ trainFc2WeightNextSums(float* __restrict__ partial,
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 625 && column < 625) {
-                partial[(blockIdx.z*625 + row)*625 + column] = sum[i][j];
+                const int i2 = row;
+                const int j2 = column;
+                const float fc2WeightMoment1Next2 = 0.9f*fc2WeightMoment1[i2*625 + j2] + 0.1f*sum[i][j];
+                fc2WeightMoment1Next[i2*625 + j2] = fc2WeightMoment1Next2;
+                const float fc2WeightMoment2Next2 = 0.999f*fc2WeightMoment2[i2*625 + j2] + 0.001f*(sum[i][j]*sum[i][j]);
+                fc2WeightMoment2Next[i2*625 + j2] = fc2WeightMoment2Next2;
+                const float fc2WeightNext2 = fc2Weight[i2*625 + j2] - solverStep[0]*fc2WeightMoment1Next2/(sqrtf(fc2WeightMoment2Next2) + 1e-08f);
+                fc2WeightNext[i2*625 + j2] = fc2WeightNext2;
             }
         }
     }
-}
-
-// trainFc2WeightNext computes fc2.weight.moment1.next, fc2.weight.moment2.next, fc2.weight.next for fc2 (mlp.net:13).
-//
-//   sum = sum over k of fc2.d[k, i]*drop1[k, j]
-//   fc2.weight.moment1.next = 0.9*fc2.weight.moment1[i, j] + 0.09999999999999998*sum
-//   fc2.weight.moment1.next[i, j] = fc2.weight.moment1.next
-//   fc2.weight.moment2.next = 0.999*fc2.weight.moment2[i, j] + 0.0010000000000000009*(sum*sum)
-//   fc2.weight.moment2.next[i, j] = fc2.weight.moment2.next
-//   fc2.weight.next = fc2.weight[i, j] - solver.step[]*fc2.weight.moment1.next/(sqrt(fc2.weight.moment2.next) + 1e-08)
-//   fc2.weight.next[i, j] = fc2.weight.next
-//
-//   fc2.weight.moment1.next  f32[625,625]
-//   fc2.weight.moment2.next  f32[625,625]
-//   fc2.weight.next          f32[625,625]
-//   fc2.weight.moment1       f32[625,625]
-//   fc2.weight.moment2       f32[625,625]
-//   fc2.weight               f32[625,625]
-//   solver.step              f32[]
-//   one thread for each of 390625 sums of 2 parts: 3052 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
-trainFc2WeightNext(float* fc2WeightMoment1Next,
-    float* fc2WeightMoment2Next,
-    float* fc2WeightNext,
-    const float* fc2WeightMoment1,
-    const float* fc2WeightMoment2,
-    const float* fc2Weight,
-    const float* __restrict__ solverStep,
-    const float* __restrict__ partial)
-{
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 390625) return;
-    const int column = i%625, row = i/625;
-    const int i2 = row;
-    const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 2; split++) {
-        sum += partial[((split)*625 + row)*625 + column];
-    }
-    const float fc2WeightMoment1Next2 = 0.9f*fc2WeightMoment1[i2*625 + j] + 0.1f*sum;
-    fc2WeightMoment1Next[i2*625 + j] = fc2WeightMoment1Next2;
-    const float fc2WeightMoment2Next2 = 0.999f*fc2WeightMoment2[i2*625 + j] + 0.001f*(sum*sum);
-    fc2WeightMoment2Next[i2*625 + j] = fc2WeightMoment2Next2;
-    const float fc2WeightNext2 = fc2Weight[i2*625 + j] - solverStep[0]*fc2WeightMoment1Next2/(sqrtf(fc2WeightMoment2Next2) + 1e-08f);
-    fc2WeightNext[i2*625 + j] = fc2WeightNext2;
 }
 
 // trainFc2BiasNext computes fc2.bias.moment1.next, fc2.bias.moment2.next, fc2.bias.next for fc2 + fc1 (mlp.net:13, mlp.net:10).
@@ -977,70 +954,63 @@ trainFc2BiasNext(float* fc2BiasMoment1Next,
 //
 //   fc3.d                    f32[128,10]
 //   drop2                    f32[128,625]
-//   product of 10 rows, 625 columns and 128 terms, 4 parts of 32 terms: a tile of 64x128 for each of 5x1x4 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 10 rows, 625 columns and 128 terms, in 2 parts: a tile of 32x64 for each of 10x1x2 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 trainFc3WeightNextSums(float* __restrict__ partial,
     const float* __restrict__ fc3D,
     const float* __restrict__ drop2)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*32, end = smaller(split*32 + 32, 128);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*4, end = split*4 + 4;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 10 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = fc3D[k*10 + i2];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%128, term = first + e/128;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = drop2[k*625 + j];
-                }
+                const int row = smaller(row0 + threadIdx.x%32, 9);
+                const int i2 = row;
+                const int term = first + threadIdx.x/32 + i*4;
+                const int k = term;
+                rowNext[i] = fc3D[k*10 + i2];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 624);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*2;
+                const int k = term;
+                columnNext[i] = drop2[k*625 + j];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/128][e%128] = columnNext[i];
+                rowTile[stage][threadIdx.x/32 + i*4][threadIdx.x%32] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x/64 + i*2][threadIdx.x%64] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1048,10 +1018,10 @@ trainFc3WeightNextSums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 10 && column < 625) {
                 partial[(blockIdx.z*10 + row)*625 + column] = sum[i][j];
             }
@@ -1076,7 +1046,7 @@ trainFc3WeightNextSums(float* __restrict__ partial,
 //   fc3.weight.moment2       f32[10,625]
 //   fc3.weight               f32[10,625]
 //   solver.step              f32[]
-//   one thread for each of 6250 sums of 4 parts: 49 blocks of 128
+//   one thread for each of 6250 sums of 2 parts: 49 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 trainFc3WeightNext(float* fc3WeightMoment1Next,
     float* fc3WeightMoment2Next,
@@ -1089,113 +1059,17 @@ trainFc3WeightNext(float* fc3WeightMoment1Next,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 6250) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 2; split++) sum += partial[split*6250 + i];
     const int column = i%625, row = i/625;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 4; split++) {
-        sum += partial[((split)*10 + row)*625 + column];
-    }
     const float fc3WeightMoment1Next2 = 0.9f*fc3WeightMoment1[i2*625 + j] + 0.1f*sum;
     fc3WeightMoment1Next[i2*625 + j] = fc3WeightMoment1Next2;
     const float fc3WeightMoment2Next2 = 0.999f*fc3WeightMoment2[i2*625 + j] + 0.001f*(sum*sum);
     fc3WeightMoment2Next[i2*625 + j] = fc3WeightMoment2Next2;
     const float fc3WeightNext2 = fc3Weight[i2*625 + j] - solverStep[0]*fc3WeightMoment1Next2/(sqrtf(fc3WeightMoment2Next2) + 1e-08f);
     fc3WeightNext[i2*625 + j] = fc3WeightNext2;
-}
-
-// trainFc1WeightNextSums computes fc1.weight.moment1.next, fc1.weight.moment2.next, fc1.weight.next for fc1 (mlp.net:10).
-//
-//   sum = sum over k of fc1.d[k, i]*fc1.reshape[k, j]
-//   fc1.weight.moment1.next = 0.9*fc1.weight.moment1[i, j] + 0.09999999999999998*sum
-//   fc1.weight.moment1.next[i, j] = fc1.weight.moment1.next
-//   fc1.weight.moment2.next = 0.999*fc1.weight.moment2[i, j] + 0.0010000000000000009*(sum*sum)
-//   fc1.weight.moment2.next[i, j] = fc1.weight.moment2.next
-//   fc1.weight.next = fc1.weight[i, j] - solver.step[]*fc1.weight.moment1.next/(sqrt(fc1.weight.moment2.next) + 1e-08)
-//   fc1.weight.next[i, j] = fc1.weight.next
-//
-//   fc1.d                    f32[128,625]
-//   fc1.reshape              f32[128,784]
-//   product of 625 rows, 784 columns and 128 terms, 2 parts of 64 terms: a tile of 64x64 for each of 13x10x2 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
-trainFc1WeightNextSums(float* __restrict__ partial,
-    const float* __restrict__ fc1D,
-    const float* __restrict__ fc1Reshape)
-{
-    const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
-    float sum[4][4] = {};
-    const int begin = split*64, end = smaller(split*64 + 64, 128);
-    int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e%64, term = first + e/64;
-                rowNext[i] = 0.0f;
-                if (row < 625 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = fc1D[k*625 + i2];
-                }
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e%64, term = first + e/64;
-                columnNext[i] = 0.0f;
-                if (column < 784 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc1Reshape[k*784 + j];
-                }
-            }
-        }
-        if (first > begin) {
-            #pragma unroll
-            for (int k = 0; k < 16; k++) {
-                float a[4], b[4];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
-                #pragma unroll
-                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
-                #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    #pragma unroll
-                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
-                }
-            }
-        }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e/64][e%64] = rowNext[i];
-            }
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e/64][e%64] = columnNext[i];
-            }
-        }
-        __syncthreads();
-        stage ^= 1;
-    }
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
-        #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
-            if (row < 625 && column < 784) {
-                partial[(blockIdx.z*625 + row)*784 + column] = sum[i][j];
-            }
-        }
-    }
 }
 
 // trainFc1WeightNext computes fc1.weight.moment1.next, fc1.weight.moment2.next, fc1.weight.next for fc1 (mlp.net:10).
@@ -1211,36 +1085,108 @@ trainFc1WeightNextSums(float* __restrict__ partial,
 //   fc1.weight.moment1.next  f32[625,784]
 //   fc1.weight.moment2.next  f32[625,784]
 //   fc1.weight.next          f32[625,784]
+//   fc1.d                    f32[128,625]
+//   fc1.reshape              f32[128,784]
 //   fc1.weight.moment1       f32[625,784]
 //   fc1.weight.moment2       f32[625,784]
 //   fc1.weight               f32[625,784]
 //   solver.step              f32[]
-//   one thread for each of 490000 sums of 2 parts: 3829 blocks of 128
-extern "C" __global__ void __launch_bounds__(128)
+//   product of 625 rows, 784 columns and 128 terms: a tile of 64x64 for each of 13x10x1 blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256)
 trainFc1WeightNext(float* fc1WeightMoment1Next,
     float* fc1WeightMoment2Next,
     float* fc1WeightNext,
+    const float* __restrict__ fc1D,
+    const float* __restrict__ fc1Reshape,
     const float* fc1WeightMoment1,
     const float* fc1WeightMoment2,
     const float* fc1Weight,
-    const float* __restrict__ solverStep,
-    const float* __restrict__ partial)
+    const float* __restrict__ solverStep)
 {
-    const int i = blockIdx.x*128 + threadIdx.x;
-    if (i >= 490000) return;
-    const int column = i%784, row = i/784;
-    const int i2 = row;
-    const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 2; split++) {
-        sum += partial[((split)*625 + row)*784 + column];
+    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
+    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    int stage = 0; // the tile that is filled next; the other one is multiplied
+    for (int step = 0; step <= 8; step++) {
+        float rowNext[4], columnNext[4];
+        if (step < 8) {
+            const int first = step*16;
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int row = smaller(row0 + threadIdx.x%64, 624);
+                const int i2 = row;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                rowNext[i] = fc1D[k*625 + i2];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int column = smaller(column0 + threadIdx.x%64, 783);
+                const int j = column;
+                const int term = first + threadIdx.x/64 + i*4;
+                const int k = term;
+                columnNext[i] = fc1Reshape[k*784 + j];
+            }
+        }
+        if (step > 0) {
+            #pragma unroll
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
+                #pragma unroll
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
+                #pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    #pragma unroll
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
+                }
+            }
+        }
+        if (step < 8) {
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                rowTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = rowNext[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+                columnTile[stage][threadIdx.x/64 + i*4][threadIdx.x%64] = columnNext[i];
+            }
+        }
+        __syncthreads();
+        stage ^= 1;
     }
-    const float fc1WeightMoment1Next2 = 0.9f*fc1WeightMoment1[i2*784 + j] + 0.1f*sum;
-    fc1WeightMoment1Next[i2*784 + j] = fc1WeightMoment1Next2;
-    const float fc1WeightMoment2Next2 = 0.999f*fc1WeightMoment2[i2*784 + j] + 0.001f*(sum*sum);
-    fc1WeightMoment2Next[i2*784 + j] = fc1WeightMoment2Next2;
-    const float fc1WeightNext2 = fc1Weight[i2*784 + j] - solverStep[0]*fc1WeightMoment1Next2/(sqrtf(fc1WeightMoment2Next2) + 1e-08f);
-    fc1WeightNext[i2*784 + j] = fc1WeightNext2;
+    #pragma unroll
+    for (int i = 0; i < 4; i++) {
+        const int row = blockIdx.y*64 + ty*4 + i;
+        const int column = blockIdx.x*64 + tx*4;
+        if (row < 625 && column < 784) {
+            const int i2 = row;
+            const int j2 = column;
+            float fc1WeightMoment1Next4[4];
+            float fc1WeightMoment2Next4[4];
+            float fc1WeightNext4[4];
+            float fc1WeightMoment14[4];
+            load4(fc1WeightMoment14, fc1WeightMoment1 + i2*784 + j2);
+            float fc1WeightMoment24[4];
+            load4(fc1WeightMoment24, fc1WeightMoment2 + i2*784 + j2);
+            float fc1Weight4[4];
+            load4(fc1Weight4, fc1Weight + i2*784 + j2);
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const float fc1WeightMoment1Next2 = 0.9f*fc1WeightMoment14[j] + 0.1f*sum[i][j];
+                fc1WeightMoment1Next4[j] = fc1WeightMoment1Next2;
+                const float fc1WeightMoment2Next2 = 0.999f*fc1WeightMoment24[j] + 0.001f*(sum[i][j]*sum[i][j]);
+                fc1WeightMoment2Next4[j] = fc1WeightMoment2Next2;
+                const float fc1WeightNext2 = fc1Weight4[j] - solverStep[0]*fc1WeightMoment1Next2/(sqrtf(fc1WeightMoment2Next2) + 1e-08f);
+                fc1WeightNext4[j] = fc1WeightNext2;
+            }
+            store4(fc1WeightMoment1Next + i2*784 + j2, fc1WeightMoment1Next4);
+            store4(fc1WeightMoment2Next + i2*784 + j2, fc1WeightMoment2Next4);
+            store4(fc1WeightNext + i2*784 + j2, fc1WeightNext4);
+        }
+    }
 }
 
 // trainFc3BiasNext computes fc3.bias.moment1.next, fc3.bias.moment2.next, fc3.bias.next for fc3 (mlp.net:16).
@@ -1301,46 +1247,41 @@ trainFc3BiasNext(float* fc3BiasMoment1Next,
 //
 //   fc1.reshape              f32[100,784]
 //   fc1.weight               f32[625,784]
-//   product of 100 rows, 625 columns and 784 terms, 7 parts of 112 terms: a tile of 64x64 for each of 10x2x7 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 625 columns and 784 terms, in 7 parts: a tile of 16x64 for each of 10x7x7 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 testFc1Relu1Sums(float* __restrict__ partial,
     const float* __restrict__ fc1Reshape,
     const float* __restrict__ fc1Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
+    __shared__ __align__(16) float rowTile[2][16][20], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    const int row0 = blockIdx.y*16, column0 = blockIdx.x*64;
     float sum[4][4] = {};
-    const int begin = split*112, end = smaller(split*112 + 112, 784);
+    const int begin = split*7, end = split*7 + 7;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[16];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = fc1Reshape[i2*784 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*4, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowNext[i] = fc1Reshape[i2*784 + k];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc1Weight[j*784 + k];
-                }
+            for (int i = 0; i < 16; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*4, 624);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnNext[i] = fc1Weight[j*784 + k];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1355,16 +1296,14 @@ testFc1Relu1Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowNext[i];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+            for (int i = 0; i < 16; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnNext[i];
             }
         }
         __syncthreads();
@@ -1372,7 +1311,7 @@ testFc1Relu1Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*16 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int column = blockIdx.x*64 + tx*4 + j;
@@ -1400,13 +1339,11 @@ testFc1Relu1(float* __restrict__ relu1,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 62500) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 7; split++) sum += partial[split*62500 + i];
     const int column = i%625, row = i/625;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 7; split++) {
-        sum += partial[((split)*100 + row)*625 + column];
-    }
     const float fc1 = sum + fc1Bias[j];
     const float relu1_2 = fc1 < 0.0f ? 0.0f : fc1;
     relu1[i2*625 + j] = relu1_2;
@@ -1421,46 +1358,47 @@ testFc1Relu1(float* __restrict__ relu1,
 //
 //   relu1                    f32[100,625]
 //   fc2.weight               f32[625,625]
-//   product of 100 rows, 625 columns and 625 terms, 8 parts of 80 terms: a tile of 64x64 for each of 10x2x8 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 625 columns and 625 terms, in 4 parts: a tile of 8x128 for each of 5x13x4 blocks of 64 threads
+extern "C" __global__ void __launch_bounds__(64)
 testFc2Relu2Sums(float* __restrict__ partial,
     const float* __restrict__ relu1,
     const float* __restrict__ fc2Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][16][68], columnTile[2][16][68];
-    const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*64;
+    __shared__ __align__(16) float rowTile[2][16][12], columnTile[2][16][132];
+    const int tx = threadIdx.x%32, ty = threadIdx.x/32;
+    const int row0 = blockIdx.y*8, column0 = blockIdx.x*128;
     float sum[4][4] = {};
-    const int begin = split*80, end = smaller(split*80 + 80, 625);
+    const int begin = split*10, end = split*10 + 10;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 16; first += 16) {
-        float rowNext[4], columnNext[4];
-        if (first < end) {
+    for (int step = begin; step <= end; step++) {
+        float rowNext[2], columnNext[32];
+        bool rowInside[2];
+        bool columnInside[32];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/16, term = first + e%16;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = relu1[i2*625 + k];
-                }
+            for (int i = 0; i < 2; i++) {
+                const int row = smaller(row0 + threadIdx.x/16 + i*4, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 625;
+                const int at = rowInside[i] ? i2*625 + k : 0;
+                rowNext[i] = relu1[at];
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/16, term = first + e%16;
-                columnNext[i] = 0.0f;
-                if (column < 625 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc2Weight[j*625 + k];
-                }
+            for (int i = 0; i < 32; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*4, 624);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 625;
+                const int at = columnInside[i] ? j*625 + k : 0;
+                columnNext[i] = fc2Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
             for (int k = 0; k < 16; k++) {
                 float a[4], b[4];
@@ -1475,16 +1413,14 @@ testFc2Relu2Sums(float* __restrict__ partial,
                 }
             }
         }
-        if (first < end) {
+        if (step < end) {
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%16][e/16] = rowNext[i];
+            for (int i = 0; i < 2; i++) {
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = rowInside[i] ? rowNext[i] : 0.0f;
             }
             #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%16][e/16] = columnNext[i];
+            for (int i = 0; i < 32; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*4] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1492,10 +1428,10 @@ testFc2Relu2Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*8 + ty*4 + i;
         #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const int column = blockIdx.x*64 + tx*4 + j;
+            const int column = blockIdx.x*128 + tx*4 + j;
             if (row < 100 && column < 625) {
                 partial[(blockIdx.z*100 + row)*625 + column] = sum[i][j];
             }
@@ -1512,7 +1448,7 @@ testFc2Relu2Sums(float* __restrict__ partial,
 //
 //   relu2                    f32[100,625]
 //   fc2.bias                 f32[625]
-//   one thread for each of 62500 sums of 8 parts: 489 blocks of 128
+//   one thread for each of 62500 sums of 4 parts: 489 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 testFc2Relu2(float* __restrict__ relu2,
     const float* __restrict__ fc2Bias,
@@ -1520,13 +1456,11 @@ testFc2Relu2(float* __restrict__ relu2,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 62500) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 4; split++) sum += partial[split*62500 + i];
     const int column = i%625, row = i/625;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 8; split++) {
-        sum += partial[((split)*100 + row)*625 + column];
-    }
     const float fc2 = sum + fc2Bias[j];
     const float relu2_2 = fc2 < 0.0f ? 0.0f : fc2;
     relu2[i2*625 + j] = relu2_2;
@@ -1540,70 +1474,69 @@ testFc2Relu2(float* __restrict__ relu2,
 //
 //   relu2                    f32[100,625]
 //   fc3.weight               f32[10,625]
-//   product of 100 rows, 10 columns and 625 terms, 16 parts of 40 terms: a tile of 64x128 for each of 1x2x16 blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256)
+//   product of 100 rows, 10 columns and 625 terms, in 8 parts: a tile of 32x64 for each of 1x4x8 blocks of 128 threads
+extern "C" __global__ void __launch_bounds__(128)
 testFc3Sums(float* __restrict__ partial,
     const float* __restrict__ relu2,
     const float* __restrict__ fc3Weight)
 {
     const int split = blockIdx.z;
-    __shared__ __align__(16) float rowTile[2][8][68], columnTile[2][8][132];
+    __shared__ __align__(16) float rowTile[2][16][36], columnTile[2][16][68];
     const int tx = threadIdx.x%16, ty = threadIdx.x/16;
-    const int row0 = blockIdx.y*64, column0 = blockIdx.x*128;
-    float sum[4][8] = {};
-    const int begin = split*40, end = smaller(split*40 + 40, 625);
+    const int row0 = blockIdx.y*32, column0 = blockIdx.x*64;
+    float sum[4][4] = {};
+    const int begin = split*5, end = split*5 + 5;
     int stage = 0; // the tile that is filled next; the other one is multiplied
-    for (int first = begin; first < end + 8; first += 8) {
-        float rowNext[2], columnNext[4];
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                const int row = row0 + e/8, term = first + e%8;
-                rowNext[i] = 0.0f;
-                if (row < 100 && term < end) {
-                    const int i2 = row;
-                    const int k = term;
-                    rowNext[i] = relu2[i2*625 + k];
-                }
-            }
+    for (int step = begin; step <= end; step++) {
+        float rowNext[4], columnNext[8];
+        bool rowInside[4];
+        bool columnInside[8];
+        if (step < end) {
+            const int first = step*16;
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                const int column = column0 + e/8, term = first + e%8;
-                columnNext[i] = 0.0f;
-                if (column < 10 && term < end) {
-                    const int j = column;
-                    const int k = term;
-                    columnNext[i] = fc3Weight[j*625 + k];
-                }
+                const int row = smaller(row0 + threadIdx.x/16 + i*8, 99);
+                const int i2 = row;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                rowInside[i] = term < 625;
+                const int at = rowInside[i] ? i2*625 + k : 0;
+                rowNext[i] = relu2[at];
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const int column = smaller(column0 + threadIdx.x/16 + i*8, 9);
+                const int j = column;
+                const int term = first + threadIdx.x%16;
+                const int k = term;
+                columnInside[i] = term < 625;
+                const int at = columnInside[i] ? j*625 + k : 0;
+                columnNext[i] = fc3Weight[at];
             }
         }
-        if (first > begin) {
+        if (step > begin) {
             #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                float a[4], b[8];
+            for (int k = 0; k < 16; k++) {
+                float a[4], b[4];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) a[i] = rowTile[stage ^ 1][k][ty*4 + i];
                 #pragma unroll
-                for (int j = 0; j < 8; j++) b[j] = columnTile[stage ^ 1][k][j/4*64 + tx*4 + j%4];
+                for (int j = 0; j < 4; j++) b[j] = columnTile[stage ^ 1][k][tx*4 + j];
                 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     #pragma unroll
-                    for (int j = 0; j < 8; j++) sum[i][j] += a[i]*b[j];
+                    for (int j = 0; j < 4; j++) sum[i][j] += a[i]*b[j];
                 }
             }
         }
-        if (first < end) {
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int e = threadIdx.x + i*256;
-                rowTile[stage][e%8][e/8] = rowNext[i];
-            }
+        if (step < end) {
             #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int e = threadIdx.x + i*256;
-                columnTile[stage][e%8][e/8] = columnNext[i];
+                rowTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = rowInside[i] ? rowNext[i] : 0.0f;
+            }
+            #pragma unroll
+            for (int i = 0; i < 8; i++) {
+                columnTile[stage][threadIdx.x%16][threadIdx.x/16 + i*8] = columnInside[i] ? columnNext[i] : 0.0f;
             }
         }
         __syncthreads();
@@ -1611,10 +1544,10 @@ testFc3Sums(float* __restrict__ partial,
     }
     #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const int row = blockIdx.y*64 + ty*4 + i;
+        const int row = blockIdx.y*32 + ty*4 + i;
         #pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const int column = blockIdx.x*128 + j/4*64 + tx*4 + j%4;
+        for (int j = 0; j < 4; j++) {
+            const int column = blockIdx.x*64 + tx*4 + j;
             if (row < 100 && column < 10) {
                 partial[(blockIdx.z*100 + row)*10 + column] = sum[i][j];
             }
@@ -1630,7 +1563,7 @@ testFc3Sums(float* __restrict__ partial,
 //
 //   fc3                      f32[100,10]
 //   fc3.bias                 f32[10]
-//   one thread for each of 1000 sums of 16 parts: 8 blocks of 128
+//   one thread for each of 1000 sums of 8 parts: 8 blocks of 128
 extern "C" __global__ void __launch_bounds__(128)
 testFc3(float* __restrict__ fc3,
     const float* __restrict__ fc3Bias,
@@ -1638,13 +1571,11 @@ testFc3(float* __restrict__ fc3,
 {
     const int i = blockIdx.x*128 + threadIdx.x;
     if (i >= 1000) return;
+    float sum = 0.0f;
+    for (int split = 0; split < 8; split++) sum += partial[split*1000 + i];
     const int column = i%10, row = i/10;
     const int i2 = row;
     const int j = column;
-    float sum = 0.0f;
-    for (int split = 0; split < 16; split++) {
-        sum += partial[((split)*100 + row)*10 + column];
-    }
     const float fc3_2 = sum + fc3Bias[j];
     fc3[i2*10 + j] = fc3_2;
 }
