@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // sanitizerTools are those of compute-sanitizer, with what each looks for.
@@ -30,7 +31,8 @@ type sanitizerResult struct {
 	fault           string
 }
 
-// sanitizer runs the operators and a model under compute-sanitizer.
+// sanitizer runs the operators and a model under compute-sanitizer, all tools at
+// the same time.
 func (r *report) sanitizer(ctx context.Context, models string) error {
 	path := findSanitizer()
 	if path == "" {
@@ -46,29 +48,38 @@ func (r *report) sanitizer(ctx context.Context, models string) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
+	type target struct {
+		of   string
+		args []string
+	}
+	var results []*sanitizerResult
+	var all sync.WaitGroup
 	for _, tool := range sanitizerTools {
-		for _, target := range []struct {
-			of   string
-			args []string
-		}{
+		for _, target := range []target{
 			{"operators", []string{own, "--only", "conformance"}},
 			{sanitizedModel, append([]string{filepath.Join(models, sanitizedModel)}, trainingArgs("cuda", filepath.Join(folder, tool.name))...)},
 		} {
-			fmt.Fprintf(os.Stderr, "         %s of %s\n", tool.name, target.of)
-			result := sanitizerResult{tool: tool.name, finds: tool.finds, of: target.of}
-			command := exec.CommandContext(ctx, path, append([]string{"--tool", tool.name, "--error-exitcode", fmt.Sprint(faultCode)}, target.args...)...)
-			var said bytes.Buffer
-			command.Stdout, command.Stderr = &said, &said
-			if err := command.Run(); err != nil {
-				result.fault = fmt.Sprintf("%v: %s", err, faultLine(said.String()))
-			}
-			r.sanitized(result)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+			result := &sanitizerResult{tool: tool.name, finds: tool.finds, of: target.of}
+			results = append(results, result)
+			all.Go(func() { result.run(ctx, path, target.args) })
 		}
 	}
-	return nil
+	all.Wait()
+	for _, result := range results {
+		r.sanitized(*result)
+	}
+	return ctx.Err()
+}
+
+// run runs a program under compute-sanitizer and notes what it finds.
+func (s *sanitizerResult) run(ctx context.Context, path string, args []string) {
+	command := exec.CommandContext(ctx, path, append([]string{"--tool", s.tool, "--error-exitcode", fmt.Sprint(faultCode)}, args...)...)
+	var said bytes.Buffer
+	command.Stdout, command.Stderr = &said, &said
+	if err := command.Run(); err != nil {
+		s.fault = fmt.Sprintf("%v: %s", err, faultLine(said.String()))
+	}
+	fmt.Fprintf(os.Stderr, "         %s of %s\n", s.tool, s.of)
 }
 
 // findSanitizer is the path of compute-sanitizer, "" where it is not installed.
