@@ -165,23 +165,36 @@ func (o *options) run(ctx context.Context) error {
 		return nil
 	}
 	begin, before := time.Now(), processorTimeNow()
-	for _, n := range o.nets {
-		if err := b.net(ctx, n); err != nil {
-			return err
+	failure := b.measureAll(ctx)
+	measured := len(b.report.Cases)+len(b.report.Convolutions) > 0
+	if failure != nil {
+		if !measured {
+			return failure
 		}
-	}
-	for _, n := range o.convolutions {
-		b.sumConvolutions(ctx, n)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+		b.miss("what would have followed: the run ended early (%v)", failure)
 	}
 	b.report.Took, b.report.Steal = time.Since(begin).Seconds(), processorTimeNow().stealSince(before)
 	if err := o.write(b.report); err != nil {
 		return err
 	}
-	if len(b.report.Cases)+len(b.report.Convolutions) == 0 {
+	if !measured {
 		return errors.New("nothing was measured")
+	}
+	return failure
+}
+
+// measureAll measures what the options ask for.
+func (b *bench) measureAll(ctx context.Context) error {
+	for _, n := range b.options.nets {
+		if err := b.net(ctx, n); err != nil {
+			return err
+		}
+	}
+	for _, n := range b.options.convolutions {
+		b.sumConvolutions(ctx, n)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 	return nil
 }
