@@ -41,7 +41,9 @@ func (p *prepared) cutOf(v *loop.Var) []part {
 
 // plan chooses tiles, the order of the axes and the tasks.
 func (p *prepared) plan(isa asm.ISA) schedule {
-	if r := p.contraction(); r != nil {
+	if p.passesOnce = p.areSums(); p.passesOnce {
+		p.joinSums()
+	} else if r := p.contraction(); r != nil {
 		p.tile(r, isa)
 		b := p.blockFor(p.body[0].(*loop.Reduce))
 		if b != nil {
