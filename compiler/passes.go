@@ -90,7 +90,7 @@ var steps = []step{
 	},
 	{
 		name: "sum-by-sample", lanes: true,
-		does:    "sums over the batch sample by sample first, in statistics of normalisations too",
+		does:    "sums over the batch by sample first, in statistics of normalisations and gradients of few weights too",
 		because: "after the fusions, whose groups it divides, and before layouts, which chooses how the parts lie",
 		run:     pure(pass.SumBySample),
 	},

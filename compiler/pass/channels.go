@@ -15,7 +15,7 @@ func (l *layouts) chooseWide() {
 	made := map[*ir.Value]bool{} // images in channels, and one number a channel of each sample
 	for _, n := range l.g.Nodes {
 		if convolution(n) != nil {
-			l.wide[n] = l.isWideConvolution(n)
+			l.wide[n] = isWideConvolution(n)
 		} else {
 			l.wide[n] = l.mostly(n, made) && l.canBeWide(n, made)
 		}
@@ -65,7 +65,7 @@ func isWeightGradient(n *ir.Node) bool {
 }
 
 // isWideConvolution reports whether a convolution works with its channels in lanes.
-func (l *layouts) isWideConvolution(n *ir.Node) bool {
+func isWideConvolution(n *ir.Node) bool {
 	inner := convolution(n)
 	var images, results *ir.Value
 	group := 1
@@ -156,16 +156,15 @@ func (l *layouts) unfuseUpdates() {
 			continue
 		}
 		// What the gradient reads that the kernel computes stays with it.
-		gradient, update := neededFor(inner, slices.DeleteFunc(slices.Clone(n.Body), func(b *ir.Node) bool { return b == inner }))
-		gradient = append(gradient, inner)
+		before, update := neededFor(inner, slices.DeleteFunc(slices.Clone(n.Body), func(b *ir.Node) bool { return b == inner }))
 		if len(update) == 0 {
 			nodes = append(nodes, n)
 			continue
 		}
-		first := partOf(n, gradient, update)
+		first := partOf(n, append(before, inner), update)
 		delete(l.wide, n)
 		l.wide[first] = true
-		nodes = append(nodes, first, partOf(n, update, gradient))
+		nodes = append(nodes, first, partOf(n, update, nil))
 	}
 	l.g.Nodes = nodes
 }

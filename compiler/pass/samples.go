@@ -23,12 +23,16 @@ const leastElements = 16
 //	                                   inverse = map v {formula: "1/sqrt(a + eps)"}
 //	                                   y       = map x, m, inverse {formula: "(a - b)*c"}
 //
-// (with broadcasts of m and inverse, and in groups as well). There are then as
-// many tasks as samples instead of as channels, few additions follow one upon
-// the other, and the elements of a sample are near when a variance reads them
-// again. Two sums of which one reads what the other reads become one kernel. Runs
-// after the fusions, whose groups it divides, and only for vector
-// kernels: plain Go adds in the same order with -O0.
+//	w.d = conv_grad_weight x, d   =>   w.d.parts = conv_grad_weight x, d {parts: 16}
+//	                                   w.d       = sum w.d.parts {axes: [1]}
+//
+// (with broadcasts of m and inverse, and in groups as well; the last in parts of
+// some samples, where the channels will be in lanes and the weights are few).
+// There are then as many tasks as samples instead of as channels or taps, few
+// additions follow one upon the other, and the elements of a sample are near
+// when a variance reads them again. Two sums of which one reads what the other
+// reads become one kernel. Runs after the fusions, whose groups it divides, and
+// only for vector kernels: plain Go adds in the same order with -O0.
 func SumBySample(g *ir.Graph) error {
 	s := &bySample{g: g, readers: g.Readers(), isRoot: rootsOf(g)}
 	var nodes []*ir.Node
@@ -91,6 +95,10 @@ func (s *bySample) divided(n *ir.Node) []*ir.Node {
 			if shape := inner.In[0].Type.Shape; shape[0] > 1 && shape[2:].Count() >= leastElements {
 				return s.normalization(n, i, o.Eps)
 			}
+		case *op.ConvGradWeight:
+			if parts := partsOf(inner); parts > 1 && isWideConvolution(n) {
+				return s.weightGradient(n, i, parts)
+			}
 		}
 	}
 	return []*ir.Node{n}
@@ -118,13 +126,47 @@ func (s *bySample) add(o ir.Op, name string, n *ir.Node, in ...*ir.Value) *ir.No
 
 // sum divides the sum at a place of a kernel's body.
 func (s *bySample) sum(n *ir.Node, at int) []*ir.Node {
+	total := n.Operators()[at]
+	axes := total.Op.(*op.Sum).Axes
+	return added(n, at, s.add(&op.Sum{Axes: slices.Clone(axes[1:])}, total.Out[0].Name+".samples", total, total.In...), 0)
+}
+
+// weightGradient divides the gradient at a place of a kernel's body.
+func (s *bySample) weightGradient(n *ir.Node, at, parts int) []*ir.Node {
+	total := n.Operators()[at]
+	o := *total.Op.(*op.ConvGradWeight)
+	o.Parts = parts
+	return added(n, at, s.add(&o, total.Out[0].Name+".parts", total, total.In...), 1)
+}
+
+// added gives a kernel of parts, with what they read of a body, and one that
+// adds them up along an axis in the place of the node that summed all.
+func added(n *ir.Node, at int, parts *ir.Node, axis int) []*ir.Node {
 	body := slices.Clone(n.Operators())
-	total := body[at]
-	o := total.Op.(*op.Sum)
-	samples := s.add(&op.Sum{Axes: slices.Clone(o.Axes[1:])}, total.Out[0].Name+".samples", total, total.In[0])
-	body[at] = &ir.Node{Op: &op.Sum{Axes: []int{0}}, In: slices.Clone(samples.Out), Out: total.Out, From: total.From}
-	before, after := neededFor(samples, body)
-	return []*ir.Node{partOf(n, append(before, samples), after), partOf(n, after, nil)}
+	body[at] = &ir.Node{Op: &op.Sum{Axes: []int{axis}}, In: slices.Clone(parts.Out), Out: body[at].Out, From: body[at].From}
+	before, after := neededFor(parts, body)
+	return []*ir.Node{partOf(n, append(before, parts), after), partOf(n, after, nil)}
+}
+
+// A gradient of weights of at most this many bytes is computed in parts, of
+// which there are up to mostParts.
+const (
+	mostWeights = 40 << 10
+	mostParts   = 16
+)
+
+// partsOf is the number of parts of the batch in which a weight's gradient is
+// computed, or 0.
+func partsOf(n *ir.Node) int {
+	samples := n.In[0].Type.Shape[0]
+	if n.Op.(*op.ConvGradWeight).Parts > 0 || n.Out[0].Type.Bytes() > mostWeights {
+		return 0
+	}
+	parts := min(mostParts, samples)
+	for samples%parts != 0 {
+		parts--
+	}
+	return parts
 }
 
 // normalization divides the batchnorm at a place of a kernel's body.

@@ -137,7 +137,9 @@ func All() []Example {
 			Example{Op: &op.ConvGradData{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Size: []int{7, 6}},
 				In: []ir.Type{out[0], weights}, Smooth: through(0)},
 			Example{Op: &op.ConvGradWeight{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Kernel: []int{3, 2}},
-				In: []ir.Type{images, out[0]}, Smooth: through(0)})
+				In: []ir.Type{images, out[0]}, Smooth: through(0)},
+			Example{Op: &op.ConvGradWeight{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Kernel: []int{3, 2}, Parts: 2},
+				In: []ir.Type{images, out[0]}})
 	}
 	for _, pool := range []op.MaxPool{
 		{Kernel: []int{2, 2}, Stride: []int{2, 2}, Pad: []int{0, 0}},

@@ -65,6 +65,7 @@ func TestMisfits(t *testing.T) {
 		{&op.MatMul{}, one(ir.Float(2, 3), ir.Float(3)), "", 1, "matrices"},
 		{&op.BatchNorm{}, one(ir.Float(2)), "", 0, "channels"},
 		{&op.BatchNorm{Eps: math.NaN()}, one(image), "eps", 0, "negative"},
+		{&op.ConvGradWeight{Stride: []int{1, 1}, Pad: []int{0, 0}, Dilation: []int{1, 1}, Group: 1, Kernel: []int{1, 1}, Parts: 4}, one(image, image), "parts", 0, "in 4 parts"},
 		{&op.Moments{}, one(ir.Float(2, 3)), "", 0, "behind samples and channels"},
 		{&op.MergeMoments{Of: 2}, one(ir.Float(2, 3), ir.Float(3, 3)), "", 1, "must be equal"},
 		{&op.MergeMoments{}, one(ir.Float(2, 3), ir.Float(2, 3)), "", 0, "at least one element"},
