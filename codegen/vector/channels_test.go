@@ -97,10 +97,18 @@ func (c convolution) wideKernels(t *testing.T, i int, isFirst bool) (list []*vec
 		weights.Type = weights.Type.Swapped().InLanes(1)
 	}
 
-	b = wide()
-	d := b.node(&op.ConvGradWeight{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Kernel: c.kernel[:]}, images(b), b.input("d", out...))
-	list = append(list, b.done(t, fmt.Sprintf("wide weight gradient %s", c)))
-	d.Type = d.Type.RowMajor().InLanes(0)
+	parts := 1 // the most, of up to 4
+	for n := range min(c.batch, 4) {
+		if c.batch%(n+1) == 0 {
+			parts = n + 1
+		}
+	}
+	for _, parts := range []int{0, parts} {
+		b = wide()
+		d := b.node(&op.ConvGradWeight{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Kernel: c.kernel[:], Parts: parts}, images(b), b.input("d", out...))
+		list = append(list, b.done(t, fmt.Sprintf("wide weight gradient in %d parts %s", parts, c)))
+		d.Type = d.Type.RowMajor().InLanes(0)
+	}
 	return list
 }
 

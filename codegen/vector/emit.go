@@ -526,6 +526,10 @@ func (e *emitter) points() {
 		defer func() { e.lane = nil }()
 	}
 	points := e.tilePoints()
+	if e.passesOnce {
+		e.joined(points)
+		return
+	}
 	if r, ok := e.body[0].(*loop.Reduce); ok && len(points) > 1 && r.Kind == loop.Sum && r.Arg == nil && len(r.Body) == 0 {
 		e.contraction(r, points)
 		return

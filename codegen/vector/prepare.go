@@ -29,6 +29,7 @@ type prepared struct {
 	isVector map[*loop.Var]bool       // axes that step by a vector or a block of them
 
 	inChannels bool // the lanes are channels, not samples
+	passesOnce bool // the body is sums for which everything passes by once, see areSums
 	reloads    bool // each step of a contraction loads its operands again
 }
 

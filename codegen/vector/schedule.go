@@ -41,7 +41,9 @@ func (p *prepared) cutOf(v *loop.Var) []part {
 
 // plan chooses tiles, the order of the axes and the tasks.
 func (p *prepared) plan(isa asm.ISA) schedule {
-	if r := p.contraction(); r != nil {
+	if p.passesOnce = p.areSums(); p.passesOnce {
+		p.joinSums()
+	} else if r := p.contraction(); r != nil {
 		p.tile(r, isa)
 		b := p.blockFor(p.body[0].(*loop.Reduce))
 		if b != nil {
@@ -144,7 +146,8 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 		if p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || v.Extent < 2 || !p.hasKnownEdges(r, v) {
 			continue
 		}
-		if p.inChannels && !p.storesImages() && p.hasRanges(v) { // a tap, for which blockWeights clips the pixels
+		isPart := !slices.ContainsFunc(terms, func(t operand) bool { return !t.uses(v) })
+		if p.inChannels && !p.storesImages() && (isPart || p.hasRanges(v)) { // a part of the batch, a task; a tap, for which blockWeights clips the pixels
 			continue
 		}
 		axes = append(axes, v)

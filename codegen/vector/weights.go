@@ -23,7 +23,7 @@ const fewWeightTasks = 8
 // channels: a task holds the sums of some blocks of output and of input channels
 // in scratch memory, while the images pass by, a row or some of pixels at a time.
 //
-//	task (group of output channels, group of input channels):
+//	task (part of the batch, group of output channels, group of input channels):
 //	  for an image, for a block of pixels:
 //	    for a block of output channels, of input channels, a tap, a tile of the
 //	    input channels: load sums; for a pixel: multiply and add; store sums
@@ -39,10 +39,15 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 	if p.vectorLoad(images) || !p.vectorLoad(results) || slices.ContainsFunc(r.Axes, func(v *loop.Var) bool { return !images.Uses(v) || !results.Uses(v) }) {
 		return nil
 	}
-	var inputs, taps []*loop.Var
+	var inputs, taps, groups []*loop.Var
+	parts := 1
 	for _, v := range p.axes {
 		switch {
 		case v == p.half || v == p.blocks:
+		case results.Uses(v) && images.Uses(v): // parts of the batch
+			parts *= v.Extent
+			p.isGroup[v] = true
+			groups = append(groups, v)
 		case results.Uses(v):
 			return nil
 		case p.hasRanges(v):
@@ -98,8 +103,8 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 			if out*in*perBlock > mostWeightSums && out*in > 1 {
 				continue
 			}
-			if a*b < fewWeightTasks {
-				traffic *= (fewWeightTasks + a*b - 1) / (a * b) * 2
+			if tasks := parts * a * b; tasks < fewWeightTasks {
+				traffic *= (fewWeightTasks + tasks - 1) / tasks * 2
 			}
 			if least == 0 || traffic < least {
 				best, least = [2]int{out, in}, traffic
@@ -109,7 +114,6 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 	if least == 0 {
 		return nil
 	}
-	var groups []*loop.Var
 	members := func(v *loop.Var, size int) *loop.Var {
 		if size == v.Extent {
 			return v
@@ -123,7 +127,7 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 		order = append(order, members(outputs, best[0]))
 	}
 	order = append(order, members(first, best[1]))
-	if outputs.Extent/best[0]*(first.Extent/best[1]) < fewWeightTasks && len(taps) > 0 {
+	if parts*(outputs.Extent/best[0])*(first.Extent/best[1]) < fewWeightTasks && len(taps) > 0 {
 		p.isGroup[taps[0]] = true
 		groups, taps = append(groups, taps[0]), taps[1:]
 	}

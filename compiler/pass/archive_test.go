@@ -24,6 +24,7 @@ var archivePasses = map[string]func(*ir.Graph) error{
 	"pointwise": FusePointwise,
 	"prologues": FusePrologues,
 	"recompute": Recompute,
+	"samples":   SumBySample,
 	"spread":    SpreadViews,
 }
 

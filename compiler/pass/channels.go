@@ -12,19 +12,19 @@ import (
 // convolutions that gain by it, and around them every node that can and of
 // whose images most are so.
 func (l *layouts) chooseWide() {
-	made := map[*ir.Value]bool{} // images in channels
+	made := map[*ir.Value]bool{} // images in channels, and one number a channel of each sample
 	for _, n := range l.g.Nodes {
 		if convolution(n) != nil {
-			l.wide[n] = l.isWideConvolution(n)
+			l.wide[n] = isWideConvolution(n)
 		} else {
-			l.wide[n] = l.mostly(n, made) && l.canBeWide(n)
+			l.wide[n] = l.mostly(n, made) && l.canBeWide(n, made)
 		}
 		if !l.wide[n] {
 			delete(l.wide, n)
 			continue
 		}
 		for _, v := range n.Out {
-			made[v] = len(v.Type.Shape) == 4
+			made[v] = len(v.Type.Shape) == 4 || l.isBatch(v)
 		}
 	}
 }
@@ -35,10 +35,9 @@ func (l *layouts) mostly(n *ir.Node, made map[*ir.Value]bool) bool {
 	balance := 0
 	for _, v := range n.In {
 		switch {
-		case len(v.Type.Shape) != 4 || !l.isBatch(v):
 		case made[v]:
 			balance += v.Type.Bytes()
-		default:
+		case len(v.Type.Shape) == 4 && l.isBatch(v):
 			balance -= v.Type.Bytes()
 		}
 	}
@@ -66,7 +65,7 @@ func isWeightGradient(n *ir.Node) bool {
 }
 
 // isWideConvolution reports whether a convolution works with its channels in lanes.
-func (l *layouts) isWideConvolution(n *ir.Node) bool {
+func isWideConvolution(n *ir.Node) bool {
 	inner := convolution(n)
 	var images, results *ir.Value
 	group := 1
@@ -108,7 +107,7 @@ func (l *layouts) wantedWide(n *ir.Node, v *ir.Value) ir.Type {
 // canBeWide reports whether a node other than a convolution can have channels
 // in lanes: each of its nests has an axis that runs through the channels of
 // all images that it reads and writes, in whole blocks.
-func (l *layouts) canBeWide(n *ir.Node) bool {
+func (l *layouts) canBeWide(n *ir.Node, made map[*ir.Value]bool) bool {
 	nests, err := op.Nests(n)
 	if err != nil {
 		return false
@@ -116,7 +115,7 @@ func (l *layouts) canBeWide(n *ir.Node) bool {
 	for _, nest := range nests {
 		var channel *loop.Var
 		for _, a := range loop.Accesses(nest.Body) {
-			if len(a.Value.Type.Shape) != 4 || !l.isBatch(a.Value) {
+			if !l.isBatch(a.Value) || len(a.Value.Type.Shape) != 4 && !made[a.Value] && !a.IsStore {
 				continue
 			}
 			at, ok := a.Index[1].ToAffine()
@@ -157,28 +156,15 @@ func (l *layouts) unfuseUpdates() {
 			continue
 		}
 		// What the gradient reads that the kernel computes stays with it.
-		needed := map[*ir.Value]bool{}
-		var gradient, update []*ir.Node
-		for _, b := range slices.Backward(n.Body) {
-			if b != inner && !slices.ContainsFunc(b.Out, func(v *ir.Value) bool { return needed[v] }) {
-				update = append(update, b)
-				continue
-			}
-			gradient = append(gradient, b)
-			for _, v := range b.In {
-				needed[v] = true
-			}
-		}
+		before, update := neededFor(inner, slices.DeleteFunc(slices.Clone(n.Body), func(b *ir.Node) bool { return b == inner }))
 		if len(update) == 0 {
 			nodes = append(nodes, n)
 			continue
 		}
-		slices.Reverse(gradient)
-		slices.Reverse(update)
-		first := partOf(n, gradient, update)
+		first := partOf(n, append(before, inner), update)
 		delete(l.wide, n)
 		l.wide[first] = true
-		nodes = append(nodes, first, partOf(n, update, gradient))
+		nodes = append(nodes, first, partOf(n, update, nil))
 	}
 	l.g.Nodes = nodes
 }

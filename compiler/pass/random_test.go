@@ -135,6 +135,23 @@ func addAffine(r *rand.Rand, g *ir.Graph) {
 	g.Outputs = append(g.Outputs, x)
 }
 
+// addSums appends sums over images and their samples, and normalises images.
+func addSums(r *rand.Rand, g *ir.Graph) {
+	image := g.AddInput("image", ir.Float(2, 3, 4, 1+r.Intn(5)))
+	images := []*ir.Value{image}
+	for i := range 4 {
+		name, x := fmt.Sprintf("image%d", i), images[r.Intn(len(images))]
+		switch r.Intn(3) {
+		case 0:
+			images = append(images, g.MustAll(&op.BatchNorm{Eps: 0.1}, name, nil, x)[0])
+		default:
+			images = append(images, g.Must(op.Point("mul"), name, nil, x, image))
+		}
+		sum := g.Must(&op.Sum{Axes: []int{0, 2, 3}}, name+".sum", nil, x)
+		g.Outputs = append(g.Outputs, g.Must(op.Point("square"), name+".square", nil, sum), images[len(images)-1])
+	}
+}
+
 // results runs two steps from fixed contents and gives what can be seen.
 func results(t *testing.T, g *ir.Graph) map[string][]float64 {
 	t.Helper()
@@ -180,6 +197,7 @@ func TestPassesKeepResults(t *testing.T) {
 				r := rand.New(rand.NewSource(seed))
 				g := randomGraph(r, 40)
 				addLoss(r, g)
+				addSums(r, g)
 				if seed%3 == 0 {
 					g.Writes = nil
 					addAffine(r, g)

@@ -15,6 +15,13 @@ func imageOf(t *Tensor) image {
 
 func (m image) at(n, c, y, x int) *float64 { return &m.data[((n*m.c+c)*m.h+y)*m.w+x] }
 
+// part is one of so many equal parts of the samples.
+func (m image) part(i, parts int) image {
+	size := len(m.data) / parts
+	m.n, m.data = m.n/parts, m.data[i*size:(i+1)*size]
+	return m
+}
+
 func init() {
 	define("conv", func(o *op.Conv, in, out []*Tensor) {
 		images, weights, result := imageOf(in[0]), imageOf(in[1]), imageOf(out[0])
@@ -30,11 +37,19 @@ func init() {
 		})
 	})
 	define("conv_grad_weight", func(o *op.ConvGradWeight, in, out []*Tensor) {
-		images, gradient, result := imageOf(in[0]), imageOf(in[1]), imageOf(out[0])
 		window := op.Window{Stride: o.Stride, Pad: o.Pad, Dilation: o.Dilation, Group: o.Group}
-		eachTap(window, images, result, gradient, func(pixel, weight, dy *float64) {
-			*weight += *dy * *pixel
-		})
+		parts := max(o.Parts, 1)
+		taps := out[0].Type.Shape[len(out[0].Type.Shape)-3:]
+		for part := range parts {
+			images, gradient := imageOf(in[0]).part(part, parts), imageOf(in[1]).part(part, parts)
+			result := image{gradient.c, taps[0], taps[1], taps[2], make([]float64, gradient.c*taps.Count())}
+			eachTap(window, images, result, gradient, func(pixel, weight, dy *float64) {
+				*weight += *dy * *pixel
+			})
+			for k := range result.n {
+				copy(out[0].Data[(k*parts+part)*taps.Count():], result.data[k*taps.Count():(k+1)*taps.Count()])
+			}
+		}
 	})
 }
 

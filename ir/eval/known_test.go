@@ -143,6 +143,11 @@ func knownResults() []known {
 			one(81 * (5 - 4) / 81.)},
 		{"", &op.BatchNorm{Eps: 3}, []*eval.Tensor{floats(ir.Shape{2, 2}, 1, 5, 3, 5)},
 			[][]float64{{-0.5, 0, 0.5, 0}, {2, 5}, {1, 0}}},
+		{"", &op.Moments{}, []*eval.Tensor{floats(ir.Shape{2, 2, 2}, 1, 3, 2, 2, 0, 4, 5, 1)},
+			[][]float64{{2, 2, 2, 3}, {2, 0, 8, 8}}},
+		// The channels are 1, 3, 3, 5 and 2, 2, 6, 6.
+		{"", &op.MergeMoments{Of: 2}, []*eval.Tensor{floats(ir.Shape{2, 2}, 2, 2, 4, 6), floats(ir.Shape{2, 2}, 2, 0, 2, 0)},
+			[][]float64{{3, 4}, {2, 4}}},
 		{"", &op.Normalize{Eps: 3}, []*eval.Tensor{floats(ir.Shape{2, 2}, 1, 5, 3, 5), floats(ir.Shape{2}, 1, 3), floats(ir.Shape{2}, 1, 13)},
 			one(0, 0.5, 1, 0.5)},
 

@@ -111,6 +111,8 @@ func All() []Example {
 		{Op: &op.LRNGrad{Size: 3, Alpha: 1, Beta: 0.75, K: 1}, In: []ir.Type{f32(2, 5, 2, 3), f32(2, 5, 2, 3)}},
 		{Op: &op.BatchNorm{Eps: 1e-5}, In: []ir.Type{f32(4, 3, 2, 3)}, Smooth: through(0)},
 		{Op: &op.BatchNorm{Eps: 1e-3}, In: []ir.Type{f32(5, 2)}, Smooth: through(0)},
+		{Op: &op.Moments{}, In: []ir.Type{f32(4, 3, 2, 3)}},
+		{Op: &op.MergeMoments{Of: 6}, In: []ir.Type{f32(4, 3), f32(4, 3)}, prepare: positive(1)},
 		{Op: &op.Normalize{Eps: 1e-3}, In: []ir.Type{f32(2, 3, 2, 2), f32(3), f32(3)}, prepare: positive(2), Smooth: through(0)},
 		{Op: &op.Softmax{Axis: 1}, In: []ir.Type{f32(3, 5)}, Smooth: through(0)},
 		{Op: &op.Softmax{Axis: 1}, In: []ir.Type{f32(2, 4, 3)}, Smooth: through(0)},
@@ -135,7 +137,9 @@ func All() []Example {
 			Example{Op: &op.ConvGradData{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Size: []int{7, 6}},
 				In: []ir.Type{out[0], weights}, Smooth: through(0)},
 			Example{Op: &op.ConvGradWeight{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Kernel: []int{3, 2}},
-				In: []ir.Type{images, out[0]}, Smooth: through(0)})
+				In: []ir.Type{images, out[0]}, Smooth: through(0)},
+			Example{Op: &op.ConvGradWeight{Stride: w.Stride, Pad: w.Pad, Dilation: w.Dilation, Group: w.Group, Kernel: []int{3, 2}, Parts: 2},
+				In: []ir.Type{images, out[0]}})
 	}
 	for _, pool := range []op.MaxPool{
 		{Kernel: []int{2, 2}, Stride: []int{2, 2}, Pad: []int{0, 0}},

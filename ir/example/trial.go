@@ -242,6 +242,14 @@ var trials = map[string]func(r sizes) Trial{
 				return winners(r, w, image.Shape, t.Shape)
 			}}}
 	},
+	"merge_moments": func(r sizes) Trial {
+		part := ir.Float(shape(r, 2)...)
+		return Trial{Op: &op.MergeMoments{Of: between(r, 1, 9)}, In: one(part, part),
+			Fill: map[int]func(*rand.Rand, ir.Type) []float64{1: Positive}}
+	},
+	"moments": func(r sizes) Trial {
+		return Trial{Op: &op.Moments{}, In: one(ir.Float(shape(r, between(r, 3, 5))...))}
+	},
 	"normalize": func(r sizes) Trial {
 		x := ir.Float(shape(r, between(r, 2, 5))...)
 		return Trial{Op: &op.Normalize{Eps: 1e-3}, In: one(x, channels(x), channels(x)),

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"netc/ir"
 	"netc/ir/loop"
@@ -102,7 +103,7 @@ func (c *Conv) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 	x, w := n.In[0], n.In[1]
 	return []*ir.Value{
 		b.Grad(x, &ConvGradData{c.Stride, c.Pad, c.Dilation, c.Group, x.Type.Shape[2:]}, d[0], w),
-		b.Grad(w, &ConvGradWeight{c.Stride, c.Pad, c.Dilation, c.Group, w.Type.Shape[2:]}, x, d[0]),
+		b.Grad(w, &ConvGradWeight{Stride: c.Stride, Pad: c.Pad, Dilation: c.Dilation, Group: c.Group, Kernel: w.Type.Shape[2:]}, x, d[0]),
 	}
 }
 
@@ -198,7 +199,7 @@ func (c *ConvGradData) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
 	dy, w := n.In[0], n.In[1]
 	return []*ir.Value{
 		b.Grad(dy, &Conv{c.Stride, c.Pad, c.Dilation, c.Group}, d[0], w),
-		b.Grad(w, &ConvGradWeight{c.Stride, c.Pad, c.Dilation, c.Group, w.Type.Shape[2:]}, d[0], dy),
+		b.Grad(w, &ConvGradWeight{Stride: c.Stride, Pad: c.Pad, Dilation: c.Dilation, Group: c.Group, Kernel: w.Type.Shape[2:]}, d[0], dy),
 	}
 }
 
@@ -225,13 +226,16 @@ func (c *ConvGradData) Loops(n *ir.Node) []*loop.Nest {
 }
 
 // ConvGradWeight is the gradient of Conv with respect to its weights: images
-// [N, C, H, W] and gradients [N, O, H', W'] give [O, C/group, KH, KW].
+// [N, C, H, W] and gradients [N, O, H', W'] give [O, C/group, KH, KW]. In so
+// many Parts, each of as many neighbouring samples, it gives what each of them
+// adds: [O, Parts, C/group, KH, KW].
 type ConvGradWeight struct {
 	Stride   []int `ir:"stride,[1, 1]"`
 	Pad      []int `ir:"pad,[0, 0]"`
 	Dilation []int `ir:"dilation,[1, 1]"`
 	Group    int   `ir:"group,1"`
 	Kernel   []int `ir:"kernel"` // KH and KW
+	Parts    int   `ir:"parts"`  // 0 for all samples together
 }
 
 // Mnemonic is "conv_grad_weight".
@@ -239,7 +243,7 @@ func (*ConvGradWeight) Mnemonic() string { return "conv_grad_weight" }
 
 func (c *ConvGradWeight) window() Window { return Window{c.Stride, c.Pad, c.Dilation, c.Group} }
 
-// Infer gives [O, C/group, KH, KW].
+// Infer gives [O, C/group, KH, KW], with Parts behind O where there are any.
 func (c *ConvGradWeight) Infer(in []ir.Type) ([]ir.Type, error) {
 	if err := needOperands(in, 2); err != nil {
 		return nil, err
@@ -256,11 +260,22 @@ func (c *ConvGradWeight) Infer(in []ir.Type) ([]ir.Type, error) {
 			return nil, fmt.Errorf("a window of %d over %d does not give %d", c.Kernel[a], x[2+a], dy[2+a])
 		}
 	}
-	return []ir.Type{ir.Float(dy[1], x[1]/c.Group, c.Kernel[0], c.Kernel[1])}, nil
+	shape := ir.Shape{dy[1], x[1] / c.Group, c.Kernel[0], c.Kernel[1]}
+	if c.Parts > 0 {
+		shape = slices.Insert(shape, 1, c.Parts)
+	}
+	if c.Parts < 0 || c.Parts > 0 && x[0]%c.Parts != 0 {
+		return nil, ir.Misfit("parts", "%d samples cannot be taken in %d parts", x[0], c.Parts)
+	}
+	return []ir.Type{ir.Float(shape...)}, nil
 }
 
-// Grad: the map is linear in both operands.
+// Grad: the map is linear in both operands. Parts are made of gradients, which
+// are not differentiated again.
 func (c *ConvGradWeight) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value {
+	if c.Parts > 0 {
+		panic("the gradient of a gradient in parts is not defined")
+	}
 	x, dy := n.In[0], n.In[1]
 	return []*ir.Value{
 		b.Grad(x, &ConvGradData{c.Stride, c.Pad, c.Dilation, c.Group, x.Type.Shape[2:]}, dy, d[0]),
@@ -268,20 +283,29 @@ func (c *ConvGradWeight) Grad(b *Builder, n *ir.Node, d []*ir.Value) []*ir.Value
 	}
 }
 
-// Loops reduces over the batch and the output's pixels.
+// Loops reduces over the batch, or that of a part, and the output's pixels.
 func (c *ConvGradWeight) Loops(n *ir.Node) []*loop.Nest {
 	x, dy, out := n.In[0], n.In[1], n.Out[0]
-	axes := loop.Axes(out.Type.Shape, "k", "c", "r", "s")
-	over := []*loop.Var{loop.Axis("n", dy.Type.Shape[0]), loop.Axis("y", dy.Type.Shape[2]), loop.Axis("x", dy.Type.Shape[3])}
+	shape, names := out.Type.Shape, []string{"k", "c", "r", "s"}
+	if c.Parts > 0 {
+		names = slices.Insert(names, 1, "part")
+	}
+	axes := loop.Axes(shape, names...)
+	samples := dy.Type.Shape[0] / max(c.Parts, 1)
+	over := []*loop.Var{loop.Axis("n", samples), loop.Axis("y", dy.Type.Shape[2]), loop.Axis("x", dy.Type.Shape[3])}
 	k, i, py, px := loop.R(axes[0]), loop.R(over[0]), loop.R(over[1]), loop.R(over[2])
-	iy := c.window().input(0, py, loop.R(axes[2]))
-	ix := c.window().input(1, px, loop.R(axes[3]))
-	channel := loop.Plus(c.window().groupStart(k, out.Type.Shape[0], out.Type.Shape[1]), loop.R(axes[1]))
+	if c.Parts > 0 {
+		i = loop.Plus(loop.Times(loop.R(axes[1]), loop.I(samples)), i)
+	}
+	filter, taps := axes[len(axes)-3:], shape[len(shape)-3:]
+	iy := c.window().input(0, py, loop.R(filter[1]))
+	ix := c.window().input(1, px, loop.R(filter[2]))
+	channel := loop.Plus(c.window().groupStart(k, shape[0], taps[0]), loop.R(filter[0]))
 	sum := &loop.Var{Name: "sum"}
 	return []*loop.Nest{{Axes: axes, Body: []loop.Stmt{
 		&loop.Reduce{
 			Var: sum, Kind: loop.Sum, Axes: over,
-			Within: c.window().inside(iy, ix, x.Type.Shape[2:], dy.Type.Shape[2:], out.Type.Shape[2:]),
+			Within: c.window().inside(iy, ix, x.Type.Shape[2:], dy.Type.Shape[2:], taps[1:]),
 			Of:     loop.Times(loop.At(x, i, channel, iy, ix), loop.At(dy, i, k, py, px)),
 		},
 		&loop.Store{Value: out, Index: loop.Refs(axes...), Of: loop.R(sum)},

@@ -11,7 +11,8 @@ import (
 // Nests gives the kernels that compute a node: its operator's Loops, or for a
 // fused group one composition of its body.
 //
-// A group's body has at most one node that is not elementwise, the anchor.
+// A group's body has at most one node that is not elementwise, the anchor, or
+// several sums over the same axes of tensors of one shape, in one nest.
 // Elementwise nodes that the anchor reads (the prologue) are computed where it
 // loads them, each once a load. Elementwise nodes that read the anchor's result (the epilogue)
 // are computed where it is stored, on the value still in a register. Without
@@ -30,11 +31,39 @@ func Nests(n *ir.Node) ([]*loop.Nest, error) {
 	return compose(n.Body, n.Out)
 }
 
+// areAlikeSums reports whether two nodes are sums over the same axes of tensors
+// of one shape.
+func areAlikeSums(a, b *ir.Node) bool {
+	s, ok := a.Op.(*Sum)
+	t, ok2 := b.Op.(*Sum)
+	return ok && ok2 && slices.Equal(s.Axes, t.Axes) && a.In[0].Type.Shape.Equal(b.In[0].Type.Shape)
+}
+
+// together makes one nest of those of alike sums, the reductions first.
+func together(nests []*loop.Nest) *loop.Nest {
+	axes := nests[0].Axes
+	var sums, rest []loop.Stmt
+	for _, nest := range nests {
+		with := map[*loop.Var]*loop.Expr{}
+		for i, v := range nest.Axes {
+			with[v] = loop.R(axes[i])
+		}
+		for _, s := range loop.MapExprs(nest.Body, func(e *loop.Expr) *loop.Expr { return e.Substitute(with) }) {
+			if _, ok := s.(*loop.Reduce); ok {
+				sums = append(sums, s)
+			} else {
+				rest = append(rest, s)
+			}
+		}
+	}
+	return &loop.Nest{Axes: axes, Body: append(sums, rest...)}
+}
+
 // composer builds the nests of one group.
 type composer struct {
 	producer map[*ir.Value]*ir.Node // elementwise nodes of the body, by result
 	stored   []*ir.Value
-	anchor   *ir.Node
+	anchors  []*ir.Node
 	after    map[*ir.Value]bool // the anchor's results and what depends on them
 	computed int                // elements of body values written out as expressions so far, in this nest
 	overfull bool               // some nest would compute more than mostComputed
@@ -65,31 +94,35 @@ func compose(body []*ir.Node, stored []*ir.Value) ([]*loop.Nest, error) {
 			c.after[n.Out[0]] = slices.ContainsFunc(n.In, func(v *ir.Value) bool { return c.after[v] })
 			continue
 		}
-		if c.anchor != nil {
-			return nil, fmt.Errorf("%s and %s cannot share a kernel", c.anchor.Op.Mnemonic(), n.Op.Mnemonic())
+		if len(c.anchors) > 0 && !areAlikeSums(c.anchors[0], n) {
+			return nil, fmt.Errorf("%s and %s cannot share a kernel", c.anchors[0].Op.Mnemonic(), n.Op.Mnemonic())
 		}
-		c.anchor = n
+		c.anchors = append(c.anchors, n)
 		for _, v := range n.Out {
 			c.after[v] = true
 		}
 	}
 	var nests []*loop.Nest
-	if c.anchor == nil {
+	if len(c.anchors) == 0 {
 		shape := stored[0].Type.Shape
 		axes := loop.Axes(shape, AxisNames(len(shape))...)
 		nests = []*loop.Nest{{Axes: axes, Body: c.elements(body, shape, loop.Refs(axes...), map[*ir.Value]*loop.Expr{}, stored)}}
-	} else {
-		o, ok := c.anchor.Op.(Operator)
+	}
+	for _, anchor := range c.anchors {
+		o, ok := anchor.Op.(Operator)
 		if !ok {
-			return nil, fmt.Errorf("%s has no loops", c.anchor.Op.Mnemonic())
+			return nil, fmt.Errorf("%s has no loops", anchor.Op.Mnemonic())
 		}
-		for _, nest := range o.Loops(c.anchor) {
+		for _, nest := range o.Loops(anchor) {
 			c.computed = 0
 			fused := &loop.Nest{Axes: nest.Axes, Body: c.epilogues(c.prologues(nest.Body), body)}
 			if len(fused.Stores()) > 0 { // a piece of a split that nothing reads needs no kernel
 				nests = append(nests, fused)
 			}
 		}
+	}
+	if len(c.anchors) > 1 && len(nests) > 1 {
+		nests = []*loop.Nest{together(nests)}
 	}
 	return nests, c.check(body, nests)
 }
@@ -253,7 +286,7 @@ func (c *composer) followers(v *ir.Value, body []*ir.Node) []*ir.Node {
 	reached := map[*ir.Value]bool{v: true}
 	var list []*ir.Node
 	for _, n := range body {
-		if n != c.anchor && slices.ContainsFunc(n.In, func(x *ir.Value) bool { return reached[x] }) {
+		if !slices.Contains(c.anchors, n) && slices.ContainsFunc(n.In, func(x *ir.Value) bool { return reached[x] }) {
 			reached[n.Out[0]] = true
 			list = append(list, n)
 		}

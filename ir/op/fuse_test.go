@@ -208,6 +208,33 @@ func TestGroupsAgree(t *testing.T) {
 	}
 }
 
+// TestSumsShareAKernel: sums over the same axes of tensors of one shape are one
+// nest, with what they read and what follows from each.
+func TestSumsShareAKernel(t *testing.T) {
+	for seed := range uint64(60) {
+		m := newGroupMaker(seed)
+		s := shape(m.Rand, 1+m.IntN(4))
+		axes := []int{m.IntN(len(s))}
+		x := m.float(s)
+		for range 2 + m.IntN(2) {
+			read := m.g.Must(op.Point("mul"), m.name(), nil, x, m.float(s))
+			sum := m.g.Must(&op.Sum{Axes: axes}, m.name(), nil, read)
+			if m.IntN(2) == 0 {
+				m.g.Must(op.Point("square"), m.name(), nil, sum)
+			}
+		}
+		group := m.group()
+		nests, err := op.Nests(group)
+		if err != nil {
+			continue // it stores what it adds up
+		}
+		if len(nests) != 1 {
+			t.Fatalf("%d kernels\n%s", len(nests), m.g)
+		}
+		m.compare(t, group, nests)
+	}
+}
+
 // TestPointwiseGroupsAgree composes groups without an anchor.
 func TestPointwiseGroupsAgree(t *testing.T) {
 	composed := 0
@@ -237,7 +264,7 @@ func TestIllegalGroups(t *testing.T) {
 z = matmul y, w : f32[4,4]
 output z`, "matmul and matmul cannot share a kernel"},
 		{"two anchors side by side", `y = sum x {axes: [0]} : f32[4]
-z = sum w {axes: [0]} : f32[4]
+z = sum w {axes: [1]} : f32[4]
 output y, z`, "sum and sum cannot share a kernel"},
 		{"a sum read across its own kernel", `s = sum x {axes: [1]} : f32[4]
 b = broadcast s {shape: [4, 4], axes: [0]} : f32[4,4]

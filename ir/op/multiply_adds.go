@@ -27,8 +27,8 @@ func (*ConvGradData) MultiplyAdds(n *ir.Node) int {
 }
 
 // MultiplyAdds is one filter for each element of the gradient that flows in.
-func (*ConvGradWeight) MultiplyAdds(n *ir.Node) int {
-	return filterMultiplyAdds(n.In[1], n.Out[0])
+func (c *ConvGradWeight) MultiplyAdds(n *ir.Node) int {
+	return filterMultiplyAdds(n.In[1], n.Out[0]) / max(c.Parts, 1)
 }
 
 // filterMultiplyAdds is the elements of the small side of a convolution times

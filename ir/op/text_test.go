@@ -45,6 +45,8 @@ func TestResultNames(t *testing.T) {
 	}{
 		{trial{op: &op.MaxPool{Kernel: []int{2, 2}, Stride: []int{2, 2}, Pad: []int{0, 0}}, in: one(ir.Float(1, 1, 4, 4))}, []string{"out", "out.argmax"}},
 		{trial{op: &op.BatchNorm{}, in: one(ir.Float(2, 2))}, []string{"out", "out.mean", "out.variance"}},
+		{trial{op: &op.Moments{}, in: one(ir.Float(2, 2, 2))}, []string{"out", "out.squares"}},
+		{trial{op: &op.MergeMoments{Of: 4}, in: one(ir.Float(2, 2), ir.Float(2, 2))}, []string{"out", "out.variance"}},
 		{trial{op: &op.SoftmaxLoss{Axis: 1, Normalization: "none"}, in: one(ir.Float(2, 3), ir.Int(2))}, []string{"out", "out.prob"}},
 		{trial{op: &op.Split{Sizes: []int{1, 1}}, in: one(ir.Float(2))}, []string{"out", "out.1"}},
 	} {

@@ -31,7 +31,7 @@ var errorBounds = []errorBound{
 	{"conv conv_grad_data matmul sum", 1, 1, "one rounding a term, the sum in several parts"},
 	{"conv_grad_weight", 1, 2, "as those, and the batch is summed in lanes, then across them"},
 	{"avgpool avgpool_grad maxpool_grad", 1, 1, "a sum of a window, times a constant"},
-	{"batchnorm", 4, 2, "sums of squares and their root"},
+	{"batchnorm moments merge_moments", 4, 2, "sums of squares and their root"},
 	{"softmax softmax_grad softmax_loss softmax_loss_grad accuracy accuracy_per_class", 8, 1, "exp and log to 2 ULP, and a sum"},
 	{"lrn lrn_grad normalize", 16, 1, "a power to a few ULP of its exponent's size"},
 	{"constant clip_below relu dropout", 1, 0, "an attribute is rounded, one product"},
