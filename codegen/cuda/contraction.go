@@ -19,7 +19,7 @@ type contraction struct {
 	a, b                 operand
 	rest                 []loop.Stmt // what is done with each sum
 	quad                 *quad       // how with four at once; nil where it is done one by one
-	after, fours         float64     // the cycles that it takes for a sum, and as how many sums at once
+	after                float64     // the cycles that it takes for a sum
 }
 
 // operand is one factor: its value where cond holds (nil: always), 0 elsewhere.
@@ -73,12 +73,9 @@ func contractionOf(n *loop.Nest) *contraction {
 		return nil
 	}
 	c.mergeInner()
-	c.quad, c.fours = quadOf(c, argumentsOf(n)), 1
-	if c.quad != nil {
-		c.fours = 4
-	}
+	c.quad = quadOf(c, argumentsOf(n))
 	rest := &loop.Nest{Body: c.rest}
-	c.after = float64(loadTime*len(rest.Loads())+storeTime*len(rest.Stores())) / c.fours
+	c.after = float64(loadTime*len(rest.Loads()) + storeTime*len(rest.Stores()))
 	return c
 }
 
@@ -151,11 +148,7 @@ func isInside(e *loop.Expr) bool {
 		}
 		for i, index := range x.Args {
 			a, ok := index.ToAffine()
-			least, most := a.Const, a.Const
-			for v, k := range a.Coef {
-				least += min(0, k*(v.Extent-1))
-				most += max(0, k*(v.Extent-1))
-			}
+			least, most := a.Bounds()
 			inside = inside && ok && least >= 0 && most < x.Value.Type.Shape[i]
 		}
 	})

@@ -163,7 +163,7 @@ func (e *emitter) phase(p *compiler.Phase) (*Phase, error) {
 		}
 		layers, _ := describe.Origins(k.Node.From)
 		work := describe.WorkOf(p, k, loop.Lower(k.Nest, k.Schedule).Operations(), passes)
-		kernels, plain := e.kernels(names[i], false, p, k), e.kernels(names[i], true, p, k)
+		kernels, plain := e.kernels(names[i], p, k)
 		scratch := e.reserve(kernels)
 		for j, printed := range kernels {
 			launch := Launch{Kernel: e.function(printed, plain[j]), Layers: layers, Work: work, Grid: printed.grid, Block: printed.block}
@@ -237,45 +237,49 @@ type argument struct {
 	written bool
 }
 
-// kernels prints a nest in the way that suits it.
+// kernels prints a nest in the way that suits it, with its names and plain.
 // plain texts are equal where the kernels do the same.
-func (e *emitter) kernels(name string, plain bool, p *compiler.Phase, k *compiler.Kernel) []printed {
-	base := func(kernel string) *printer {
-		if plain {
-			kernel = "kernel"
-		}
-		printer := newPrinter(kernel, plain, k, p.Plan.Offsets, e.helpers)
-		printer.precision = e.precision
-		return printer
+func (e *emitter) kernels(name string, p *compiler.Phase, k *compiler.Kernel) (named, plain []printed) {
+	c := contractionOf(k.Nest)
+	var t tile
+	var s *spread
+	if c != nil {
+		t = tileFor(c, e.precision)
+	} else {
+		s = newPrinter(name, true, k, p.Plan.Offsets, e.helpers).spreadOf(k.Nest)
 	}
-	if c := contractionOf(k.Nest); c != nil {
-		t := tileFor(c, e.precision)
-		if t.splits > 1 {
-			sums := name + "Sums"
-			if !plain {
-				sums = e.names.Take(sums)
+	way := func(plain bool) []printed {
+		base := func(kernel string) *printer {
+			if plain {
+				kernel = "kernel"
 			}
-			return []printed{base(sums).partialTiles(c, t), base(name).gather(c, t)}
+			printer := newPrinter(kernel, plain, k, p.Plan.Offsets, e.helpers)
+			printer.precision = e.precision
+			return printer
 		}
-		return []printed{base(name).tiles(c, t)}
-	}
-	if s := base(name).spreadOf(k.Nest); s != nil {
-		var list []printed
-		for level := 1; level <= s.levels; level++ {
-			sums := name + "Sums"
-			if !plain {
-				sums = e.names.Take(sums)
+		sums := func() *printer { // of a kernel before the one that has the name
+			if plain {
+				return base(name)
 			}
-			list = append(list, base(sums).spread(s, level))
+			return base(e.names.Take(name + "Sums"))
 		}
-		return append(list, base(name).spread(s, 0))
-	}
-	switch team := teamFor(k.Nest); team {
-	case 1:
+		switch team := teamFor(k.Nest); {
+		case c != nil && t.splits > 1:
+			return []printed{sums().partialTiles(c, t), base(name).gather(c, t)}
+		case c != nil:
+			return []printed{base(name).tiles(c, t)}
+		case s != nil:
+			var list []printed
+			for level := 1; level <= s.levels; level++ {
+				list = append(list, sums().spread(s, level))
+			}
+			return append(list, base(name).spread(s, 0))
+		case team > 1:
+			return []printed{base(name).teams(team)}
+		}
 		return []printed{base(name).threads()}
-	default:
-		return []printed{base(name).teams(team)}
 	}
+	return way(false), way(true)
 }
 
 // argumentsOf lists the tensors of a nest: those it stores, then those it only

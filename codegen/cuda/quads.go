@@ -76,14 +76,12 @@ func isQuad(v *ir.Value, at *loop.Expr, along *loop.Var) bool {
 	if !ok || a.Coef[along] != 1 || a.Const%4 != 0 {
 		return false
 	}
-	least, most := a.Const, a.Const
 	for axis, k := range a.Coef {
 		if axis != along && k%4 != 0 {
 			return false
 		}
-		least += min(0, k*(axis.Extent-1))
-		most += max(0, k*(axis.Extent-1))
 	}
+	least, most := a.Bounds()
 	return least >= 0 && most < v.Type.Shape.Count()
 }
 
@@ -107,39 +105,17 @@ func (p *printer) quadSums(c *contraction, t tile, sums string) {
 	p.printf("if (row < %d && column < %d) {", points(c.rows), points(c.columns))
 	p.decode(c.rows, "row")
 	p.decode(q.columns, "column")
-	p.quads, p.places = map[*ir.Value]string{}, q.places
-	arrays := map[*ir.Value]string{}
-	for _, v := range q.tensors {
-		arrays[v] = p.scope.Take(p.names[v] + "4")
-		p.printf("%s %s[4];", cType(v), arrays[v])
-		if q.loaded[v] {
-			p.printf("%s(%s, %s + %s);", p.helper("load4"), arrays[v], p.names[v], p.bound(q.places[v], bindSum))
-		}
-	}
-	p.printf("#pragma unroll")
-	p.printf("for (int %[1]s = 0; %[1]s < 4; %[1]s++) {", j)
-	inner := p.scope
-	p.scope = inner.Child()
 	along := q.columns[len(q.columns)-1]
 	column := p.vars[along]
-	if q.usesColumn(along) {
-		p.vars[along] = p.scope.Take(p.variable(along))
-		p.printf("const int %s = %s + %s;", p.vars[along], column, j)
-	}
-	for _, v := range q.tensors {
-		p.quads[v] = fmt.Sprintf("%s[%s]", arrays[v], j)
-	}
-	p.vars[c.reduce.Var] = fmt.Sprintf("%s[%s][%s]", sums, i, number)
-	p.statements(q.rest)
-	p.scope = inner
-	p.vars[along] = column
-	p.printf("}")
-	p.quads, p.places = nil, nil
-	for _, v := range q.tensors {
-		if q.stored[v] {
-			p.printf("%s(%s + %s, %s);", p.helper("store4"), p.names[v], p.bound(q.places[v], bindSum), arrays[v])
+	p.inFours(q.tensors, q.places, q.loaded, q.stored, j, func() {
+		if usesBeside(q.rest, along, q.places) {
+			p.vars[along] = p.scope.Take(p.variable(along))
+			p.printf("const int %s = %s + %s;", p.vars[along], column, j)
 		}
-	}
+		p.vars[c.reduce.Var] = fmt.Sprintf("%s[%s][%s]", sums, i, number)
+		p.statements(q.rest)
+		p.vars[along] = column
+	})
 	p.printf("}")
 	if t.columnsEach > 4 {
 		p.printf("}")
@@ -148,26 +124,56 @@ func (p *printer) quadSums(c *contraction, t tile, sums string) {
 	p.scope = outer
 }
 
-// usesColumn reports whether anything but the places of fours needs the column.
-func (q *quad) usesColumn(along *loop.Var) bool {
+// inFours prints a loop over four neighbours, whose number is lane. The elements
+// of some tensors at these places are loaded before it and stored behind it as
+// four; the body finds them in arrays.
+func (p *printer) inFours(tensors []*ir.Value, places map[*ir.Value]*loop.Expr, loaded, stored map[*ir.Value]bool, lane string, body func()) {
+	arrays, at := map[*ir.Value]string{}, map[*ir.Value]string{}
+	p.quads, p.places = map[*ir.Value]string{}, places
+	for _, v := range tensors {
+		arrays[v], at[v] = p.scope.Take(p.names[v]+"4"), p.names[v]+" + "+p.bound(places[v], bindSum)
+		p.printf("%s %s[4];", cType(v), arrays[v])
+		p.quads[v] = arrays[v] + "[" + lane + "]"
+		if loaded[v] {
+			p.printf("%s(%s, %s);", p.helper("load4"), arrays[v], at[v])
+		}
+	}
+	p.printf("#pragma unroll")
+	p.printf("for (int %[1]s = 0; %[1]s < 4; %[1]s++) {", lane)
+	outer := p.scope
+	p.scope = outer.Child()
+	body()
+	p.scope = outer
+	p.printf("}")
+	p.quads, p.places = nil, nil
+	for _, v := range tensors {
+		if stored[v] {
+			p.printf("%s(%s, %s);", p.helper("store4"), at[v], arrays[v])
+		}
+	}
+}
+
+// usesBeside reports whether statements use a variable other than for the places
+// of tensors that are in fours.
+func usesBeside(body []loop.Stmt, v *loop.Var, places map[*ir.Value]*loop.Expr) bool {
 	used := false
 	var walk func(e *loop.Expr)
 	walk = func(e *loop.Expr) {
-		if e.Op == loop.Get && q.places[e.Value] != nil {
+		if e.Op == loop.Get && places[e.Value] != nil {
 			return
 		}
-		used = used || e.Op == loop.Ref && e.Var == along
+		used = used || e.Op == loop.Ref && e.Var == v
 		for _, a := range e.Args {
 			walk(a)
 		}
 	}
-	for _, s := range q.rest {
+	for _, s := range body {
 		switch s := s.(type) {
 		case *loop.Let:
 			walk(s.Of)
 		case *loop.Put:
 			walk(s.Of)
-			if q.places[s.Value] == nil {
+			if places[s.Value] == nil {
 				walk(s.At)
 			}
 		}

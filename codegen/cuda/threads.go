@@ -97,55 +97,30 @@ func (p *printer) quadThreads(code *loop.Code, tensors []*ir.Value) printed {
 	first := p.scope.Take("first")
 	p.printf("const int %s = (blockIdx.x*%d + threadIdx.x)*4;", first, size)
 	p.printf("if (%s >= %d) return;", first, code.Tasks)
-	p.quads, p.places = map[*ir.Value]string{}, map[*ir.Value]*loop.Expr{}
-	arrays := map[*ir.Value]string{}
-	lane := p.scope.Take("j")
-	loaded := map[*ir.Value]bool{}
+	loaded, stored := map[*ir.Value]bool{}, map[*ir.Value]bool{}
 	loop.WalkExprs(code.Body, func(e *loop.Expr) {
 		if e.Op == loop.Get {
 			loaded[e.Value] = true
 		}
 	})
-	for _, v := range tensors {
-		arrays[v] = p.scope.Take(p.names[v] + "4")
-		p.printf("%s %s[4];", cType(v), arrays[v])
-		p.quads[v], p.places[v] = arrays[v]+"["+lane+"]", loop.R(code.Task)
-		if loaded[v] {
-			p.printf("%s(%s, %s + %s);", p.helper("load4"), arrays[v], p.names[v], first)
-		}
-	}
-	p.printf("#pragma unroll")
-	p.printf("for (int %[1]s = 0; %[1]s < 4; %[1]s++) {", lane)
-	outer := p.scope
-	p.scope = outer.Child()
-	if usesPlace(code, p.quads) {
-		p.vars[code.Task] = p.scope.Take("i")
-		p.printf("const int %s = %s + %s;", p.vars[code.Task], first, lane)
-	}
-	p.statements(code.Body)
-	p.scope = outer
-	p.printf("}")
 	for _, v := range code.Writes {
-		if arrays[v] != "" { // not a part of a concatenation, which lies elsewhere
-			p.printf("%s(%s + %s, %s);", p.helper("store4"), p.names[v], first, arrays[v])
-		}
+		stored[v] = true
 	}
-	return p.done(grid, block)
-}
-
-// usesPlace reports whether the pass needs the number of its element other than
-// for the tensors that are held in arrays.
-func usesPlace(code *loop.Code, quads map[*ir.Value]string) bool {
-	used := false
-	loop.WalkExprs(code.Body, func(e *loop.Expr) {
-		if e.Op == loop.Get && quads[e.Value] != "" {
-			return
+	places := map[*ir.Value]*loop.Expr{}
+	for _, v := range tensors {
+		places[v] = loop.R(code.Task)
+	}
+	lane := p.scope.Take("j")
+	p.vars[code.Task] = first
+	p.inFours(tensors, places, loaded, stored, lane, func() {
+		if usesBeside(code.Body, code.Task, places) {
+			p.vars[code.Task] = p.scope.Take("i")
+			p.printf("const int %s = %s + %s;", p.vars[code.Task], first, lane)
 		}
-		for _, a := range e.Args {
-			used = used || a.Op == loop.Ref && a.Var == code.Task
-		}
+		p.statements(code.Body)
+		p.vars[code.Task] = first
 	})
-	return used
+	return p.done(grid, block)
 }
 
 // printCopy prints the copy of a value into a parameter or state at the end of

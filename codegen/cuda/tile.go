@@ -134,8 +134,8 @@ func (t tile) microseconds(c *contraction, loads float64, precision string) floa
 	after := sums * c.after
 	if t.splits > 1 {
 		after = sums * storeTime
-	} else if t.tensor {
-		after *= c.fours
+	} else if c.quad != nil && !t.tensor {
+		after /= 4
 	}
 	wave := func(resident int) float64 {
 		return after + float64(t.stepsEach+1)*max(loadLatency, float64(resident)*each+soloStall*one+barrierLatency)

@@ -3,7 +3,6 @@ package pass
 import (
 	"cmp"
 	"slices"
-	"strconv"
 
 	"netc/ir"
 	"netc/ir/op"
@@ -92,5 +91,5 @@ func normalizeAgain(g *ir.Graph, n *ir.Node, eps float64) *ir.Value {
 // inverseDeviation appends the node that computes what a normalisation
 // multiplies with.
 func inverseDeviation(g *ir.Graph, n *ir.Node, eps float64, variance *ir.Value) *ir.Value {
-	return g.Must(&op.Map{Formula: "1/sqrt(a + " + strconv.FormatFloat(eps, 'g', -1, 64) + ")"}, n.Out[0].Name+".inverse", n.From, variance)
+	return g.Must(op.InverseDeviation(eps), n.Out[0].Name+".inverse", n.From, variance)
 }

@@ -2,7 +2,6 @@ package pass
 
 import (
 	"slices"
-	"strconv"
 
 	"netc/ir"
 	"netc/ir/op"
@@ -181,7 +180,7 @@ func (s *bySample) normalization(n *ir.Node, at int, eps float64) []*ir.Node {
 	if !s.isRoot[y] && len(s.readers[y]) == 0 && !slices.ContainsFunc(after, func(r *ir.Node) bool { return slices.Contains(r.In, y) }) {
 		return kernels
 	}
-	inverse := s.add(&op.Map{Formula: "1/sqrt(a + " + strconv.FormatFloat(eps, 'g', -1, 64) + ")"}, y.Name+".inverse", norm, variance)
+	inverse := s.add(op.InverseDeviation(eps), y.Name+".inverse", norm, variance)
 	spread := func(v *ir.Value) *ir.Node {
 		return s.add(&op.Broadcast{Shape: slices.Clone(x.Type.Shape), Axes: []int{1}}, v.Name+".broadcast", norm, v)
 	}

@@ -443,8 +443,8 @@ func (c *checker) elementwise(n *ir.Node, operand, result *ir.Value) error {
 // both, as the phases of a strided gradient do.
 func apart(x, y []loop.Affine) bool {
 	for axis := range x {
-		xLeast, xMost := bounds(x[axis])
-		yLeast, yMost := bounds(y[axis])
+		xLeast, xMost := x[axis].Bounds()
+		yLeast, yMost := y[axis].Bounds()
 		if xMost < yLeast || yMost < xLeast {
 			return true
 		}
@@ -462,16 +462,6 @@ func apart(x, y []loop.Affine) bool {
 		}
 	}
 	return false
-}
-
-// bounds gives the least and the greatest value of an index.
-func bounds(at loop.Affine) (least, most int) {
-	least, most = at.Const, at.Const
-	for v, k := range at.Coef {
-		least += min(0, k*(v.Extent-1))
-		most += max(0, k*(v.Extent-1))
-	}
-	return least, most
 }
 
 // storeOver compares the place that a nest stores to with those it loads from,

@@ -408,6 +408,16 @@ type Affine struct {
 	Const int
 }
 
+// Bounds gives the least and the greatest value that a has.
+func (a Affine) Bounds() (least, most int) {
+	least, most = a.Const, a.Const
+	for v, k := range a.Coef {
+		least += min(0, k*(v.Extent-1))
+		most += max(0, k*(v.Extent-1))
+	}
+	return least, most
+}
+
 // ToAffine analyses an integer expression; ok is false where it is not affine.
 func (e *Expr) ToAffine() (a Affine, ok bool) {
 	a.Coef = map[*Var]int{}

@@ -103,7 +103,7 @@ func (o *BatchNorm) throughAll(b *Builder, n *ir.Node, dy *ir.Value) *ir.Value {
 	dz, factor := channelFactor(dy)
 	sum := build("sum", &Sum{Axes: others}, dz)
 	cross := build("cross", &Sum{Axes: slices.Clone(others)}, build("product", &Map{Formula: productGradient}, y, dz))
-	inverse := build("inverse", &Map{Formula: "1/sqrt(a + " + number(o.Eps) + ")"}, variance)
+	inverse := build("inverse", InverseDeviation(o.Eps), variance)
 	shift := build("shift", &Map{Formula: "a*" + share}, sum)
 	slope := build("slope", &Map{Formula: "a*b*" + share}, cross, inverse)
 	scale := inverse
@@ -136,6 +136,11 @@ func channelFactor(dy *ir.Value) (rest, factor *ir.Value) {
 		}
 	}
 	return dy, nil
+}
+
+// InverseDeviation gives, of a variance, what a normalisation multiplies with.
+func InverseDeviation(eps float64) *Map {
+	return &Map{Formula: "1/sqrt(a + " + number(eps) + ")"}
 }
 
 // number is how a formula writes a number.
