@@ -92,7 +92,7 @@ func (p *Pool) Run(tasks int, body func(lo, hi int)) {
 	}
 	sharers := min(p.threads, tasks)
 	for thread := range sharers {
-		p.single.turns[thread][0] = turn{run: body, lo: tasks * thread / sharers, hi: tasks * (thread + 1) / sharers}
+		p.single.turns[thread][0] = turn{body: body, lo: tasks * thread / sharers, hi: tasks * (thread + 1) / sharers}
 	}
 	p.single.sharers = sharers
 	p.compute(&p.single)
@@ -232,17 +232,34 @@ func (p *Pool) takeTurns(w *worker, turns []turn) (at int) {
 				return at
 			}
 		}
-		switch {
-		case t.lo == t.hi:
-		case t.run != nil:
-			t.run(t.lo, t.hi)
-		default:
-			for task := t.lo; task < t.hi; task++ {
-				t.compute(w.scratch, task)
+		if t.run == 0 {
+			t.tasks(w.scratch, t.lo, t.hi)
+			continue
+		}
+		run := turns[at-1 : at-1+t.run]
+		for group := range t.groups {
+			for i := range run {
+				size := (run[i].hi - run[i].lo) / t.groups
+				first := run[i].lo + group*size
+				run[i].tasks(w.scratch, first, first+size)
 			}
 		}
+		at += t.run - 1
 	}
 	return at
+}
+
+// tasks computes some of a turn's tasks.
+func (t *turn) tasks(scratch unsafe.Pointer, lo, hi int) {
+	switch {
+	case lo == hi:
+	case t.body != nil:
+		t.body(lo, hi)
+	default:
+		for task := lo; task < hi; task++ {
+			t.compute(scratch, task)
+		}
+	}
 }
 
 // compute computes one task of a kernel in assembly. A call that is not inlined

@@ -119,3 +119,22 @@ func TestPoolOfAllCores(t *testing.T) {
 		t.Errorf("NewPool(0) has %d threads, not %d", p.Threads(), want)
 	}
 }
+
+// TestRunsGroupByGroup: a run by groups takes each of a thread's groups through
+// all of its kernels before the next one.
+func TestRunsGroupByGroup(t *testing.T) {
+	var order []string
+	launch := func(name string, tasks int, joins bool) Launch {
+		return Launch{Kernel: name, Tasks: tasks, Groups: 3, Joins: joins, Run: func(lo, hi int) {
+			order = append(order, fmt.Sprintf("%s %d-%d", name, lo, hi))
+		}}
+	}
+	phase := Phase{Schedule: []Launch{launch("a", 3, false), launch("b", 6, true), launch("c", 3, true), {Tasks: 2, Run: func(lo, hi int) { order = append(order, "d") }}}}
+	pool := NewPool(1)
+	defer pool.Close()
+	phase.Run(pool)
+	want := "a 0-1, b 0-2, c 0-1, a 1-2, b 2-4, c 1-2, a 2-3, b 4-6, c 2-3, d"
+	if got := strings.Join(order, ", "); got != want {
+		t.Errorf("computed\n%s\nwant\n%s", got, want)
+	}
+}

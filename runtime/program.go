@@ -77,7 +77,8 @@ type Launch struct {
 	// The run is this launch and those right before it, back to the first that
 	// does not join, which must have as many groups and keep the same promise
 	// towards those that join it. A run needs no waiting between its launches
-	// where each thread computes whole groups.
+	// where each thread computes whole groups; each then passes through all of
+	// the run while it is in the caches.
 	Joins bool
 
 	// What it does and costs, for the time verb.

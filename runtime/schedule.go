@@ -12,18 +12,24 @@ type schedule struct {
 	turns    [][]turn // by thread: its part of each launch
 }
 
-// turn is one thread's part of one launch. Exactly one of run and code is set.
+// turn is one thread's part of one launch. Exactly one of body and code is set.
 type turn struct {
-	run     func(lo, hi int)
+	body    func(lo, hi int)
 	code    func(args *unsafe.Pointer, scratch unsafe.Pointer, task int)
 	args    *unsafe.Pointer
 	lo, hi  int  // the tasks; none where lo is hi
 	barrier bool // before them, all sharers wait for each other
+
+	// The first turn of a run that is split by groups says how many turns the
+	// run has, and how many groups are the thread's: each group passes through
+	// all of the run's kernels before the next one, while it is in the caches.
+	run, groups int
 }
 
 // split says how the tasks of a launch go to the threads.
 type split struct {
 	groups  bool // whole groups rather than any tasks
+	run     int  // the launches of the run by groups that begins here, or 0
 	barrier bool // before the launch
 }
 
@@ -40,6 +46,9 @@ func prepare(launches []Launch, threads int) *schedule {
 			t := newTurn(&launches[i])
 			t.barrier = how.barrier
 			t.lo, t.hi = how.share(&launches[i], thread, threads)
+			if how.run > 1 {
+				t.run, t.groups = how.run, (t.hi-t.lo)/how.size(&launches[i])
+			}
 			if t.lo < t.hi {
 				s.sharers = max(s.sharers, thread+1)
 			}
@@ -50,7 +59,7 @@ func prepare(launches []Launch, threads int) *schedule {
 }
 
 func newTurn(l *Launch) turn {
-	t := turn{run: l.Run}
+	t := turn{body: l.Run}
 	if l.Run == nil {
 		t.code = l.Code
 		t.args = unsafe.SliceData(l.Args)
@@ -66,9 +75,12 @@ func (how split) share(l *Launch, thread, threads int) (lo, hi int) {
 	if thread >= sharers {
 		return 0, 0
 	}
-	size := l.Tasks / pieces
+	size := how.size(l)
 	return pieces * thread / sharers * size, pieces * (thread + 1) / sharers * size
 }
+
+// size is the number of tasks in each of the pieces.
+func (how split) size(l *Launch) int { return l.Tasks / max(how.pieces(l), 1) }
 
 // pieces is the number of parts that a launch is split into at most.
 func (how split) pieces(l *Launch) int {
@@ -88,6 +100,9 @@ func splits(launches []Launch, threads int) []split {
 		groups := end-first > 1 && groupsPay(launches[first:end], threads)
 		for i := first; i < end; i++ {
 			list[i] = split{groups: groups, barrier: !groups || i == first}
+		}
+		if groups {
+			list[first].run = end - first
 		}
 		first = end
 	}
@@ -141,7 +156,7 @@ func (s *schedule) alone(launch int) *schedule {
 	one := &schedule{launches: s.launches[launch : launch+1], threads: s.threads, sharers: 1, turns: make([][]turn, s.threads)}
 	for thread := range one.turns {
 		t := s.turns[thread][launch]
-		t.barrier = false
+		t.barrier, t.run = false, 0
 		if t.lo < t.hi {
 			one.sharers = thread + 1
 		}

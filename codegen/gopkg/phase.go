@@ -29,7 +29,6 @@ type phase struct {
 	vector    *vectorISA           // of assembly kernels, or nil
 	asm       asm.File             // those kernels
 	stubs     []string
-	runs      joining
 	scratch   int
 }
 
@@ -56,13 +55,11 @@ func newPhaseFor(p *compiler.Phase, functions *cpu.Scope, isa *vectorISA) *phase
 			ph.kernels = append(ph.kernels, s.printed)
 		}
 	}
-	for i, k := range p.Kernels {
-		if i == p.Setup {
-			ph.runs.end()
+	for _, steps := range [][]*compiler.Kernel{p.Kernels[:p.Setup], p.Kernels[p.Setup:]} {
+		for _, s := range ph.arrange(steps, of) {
+			ph.launch(s)
 		}
-		ph.launch(k, of[k])
 	}
-	ph.runs.end()
 	for _, w := range ph.copies {
 		ph.calls = append(ph.calls, fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, Run: func(lo, hi int) { copy(%s[lo:hi], %s[lo:hi]) }},",
 			"copy", w.Target.Name, workFields(describe.CopyWork(w)), w.Target.Type.Shape.Count(), ph.tensor(w.Target), ph.tensor(w.Value)))
@@ -71,23 +68,30 @@ func newPhaseFor(p *compiler.Phase, functions *cpu.Scope, isa *vectorISA) *phase
 }
 
 // launch adds a kernel to the schedule, as a call of its function.
-func (ph *phase) launch(k *compiler.Kernel, s *sharedKernel) {
+func (ph *phase) launch(st *step) {
+	k, s := st.Kernel, st.shared
 	layers, _ := describe.Origins(k.Node.From)
 	call := fmt.Sprintf("{Kernel: %q, Layers: %q, %s,\nTasks: %d, ", s.name, layers,
 		workFields(describe.WorkOf(ph.Phase, k, s.operations, ph.passes)), s.tasks)
 	var args []string
-	if s.assembled != nil {
+	if s.assembled == nil {
 		for _, v := range s.argumentsOf(k) {
-			args = append(args, ph.address(v))
+			args = append(args, ph.tensor(v))
 		}
-		ph.calls = append(ph.calls, fmt.Sprintf("%sCode: %s, Args: []unsafe.Pointer{%s}%s},", call, s.name, strings.Join(args, ", "), ph.join(k, s.assembled)))
+		ph.calls = append(ph.calls, fmt.Sprintf("%sRun: func(lo, hi int) { %s(%s, lo, hi) }},", call, s.name, strings.Join(args, ", ")))
 		return
 	}
-	ph.runs.end()
 	for _, v := range s.argumentsOf(k) {
-		args = append(args, ph.tensor(v))
+		args = append(args, ph.address(v))
 	}
-	ph.calls = append(ph.calls, fmt.Sprintf("%sRun: func(lo, hi int) { %s(%s, lo, hi) }},", call, s.name, strings.Join(args, ", ")))
+	groups := ""
+	if n := st.groups(); n > 0 {
+		groups = fmt.Sprintf(", Groups: %d", n)
+	}
+	if st.joins {
+		groups += ", Joins: true"
+	}
+	ph.calls = append(ph.calls, fmt.Sprintf("%sCode: %s, Args: []unsafe.Pointer{%s}%s},", call, s.name, strings.Join(args, ", "), groups))
 }
 
 // taskText says how the work is cut.

@@ -2,15 +2,12 @@ package gopkg
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"netc/codegen/asm"
 	"netc/codegen/cpu"
-	"netc/codegen/vector"
 	"netc/compiler"
 	"netc/ir"
-	"netc/ir/loop"
 )
 
 // vectorISA is an instruction set of assembly kernels.
@@ -96,79 +93,10 @@ func (ph *phase) suffix() string {
 	return ph.vector.suffix
 }
 
-// join prints what says how a launch of an assembly kernel follows the one
-// before it.
-func (ph *phase) join(k *compiler.Kernel, assembled *vector.Kernel) string {
-	if assembled.Groups == 0 {
-		ph.runs.end()
-		return ""
-	}
-	text := fmt.Sprintf(", Groups: %d", assembled.Groups)
-	if ph.runs.joins(ph, k.Nest, assembled) {
-		text += ", Joins: true"
-	}
-	return text
-}
-
 // address gives the variable that holds the address of a value.
 func (ph *phase) address(v *ir.Value) string {
 	if ph.addresses[v] == "" {
 		ph.addresses[v] = ph.scope.Take(cpu.Identifier(v.Name + ".at"))
 	}
 	return ph.addresses[v]
-}
-
-// joining follows the launches that run one after the other without waiting,
-// each thread keeping to its own blocks of the batch.
-type joining struct {
-	groups int
-	reads  []*ir.Value
-	writes []*ir.Value
-}
-
-// end says that the next launch waits for those before it.
-func (j *joining) end() { *j = joining{} }
-
-// joins reports whether a launch may follow the run, and otherwise starts a new
-// run with it: it reads only what the run does not write or writes in the same
-// blocks, and writes only where the run neither reads nor writes, but for the
-// same blocks.
-func (j *joining) joins(ph *phase, nest *loop.Nest, k *vector.Kernel) bool {
-	reads, writes := nest.Loads(), nest.Stores()
-	ok := j.groups == k.Groups
-	for _, v := range reads {
-		for _, w := range j.writes {
-			ok = ok && (!ph.overlap(v, w) || ph.sameBlocks(v, w))
-		}
-	}
-	for _, v := range writes {
-		ok = ok && v.Type.Lanes == 1
-		for _, w := range append(slices.Clone(j.reads), j.writes...) {
-			ok = ok && (!ph.overlap(v, w) || ph.sameBlocks(v, w))
-		}
-	}
-	if !ok {
-		*j = joining{groups: k.Groups}
-		if !slices.ContainsFunc(writes, func(v *ir.Value) bool { return v.Type.Lanes != 1 }) {
-			j.reads, j.writes = reads, writes
-		} else {
-			j.groups = -1 // what follows waits
-		}
-		return false
-	}
-	j.reads, j.writes = append(j.reads, reads...), append(j.writes, writes...)
-	return true
-}
-
-// overlap reports whether two tensors share memory.
-func (ph *phase) overlap(v, w *ir.Value) bool {
-	a, b := ph.Plan.Offsets[v], ph.Plan.Offsets[w]
-	return a < b+w.Type.Bytes() && b < a+v.Type.Bytes()
-}
-
-// sameBlocks reports whether the blocks of the batch of two tensors that share
-// memory are the same bytes.
-func (ph *phase) sameBlocks(v, w *ir.Value) bool {
-	return v.Type.Lanes == 1 && w.Type.Lanes == 1 && ph.Plan.Offsets[v] == ph.Plan.Offsets[w] &&
-		v.Type.Shape[0] == w.Type.Shape[0] && v.Type.Bytes() == w.Type.Bytes()
 }

@@ -11,6 +11,7 @@ package vector
 
 import (
 	"fmt"
+	"slices"
 
 	"netc/codegen/asm"
 	"netc/ir"
@@ -22,7 +23,7 @@ type Kernel struct {
 	Func    *asm.Func
 	Args    []*ir.Value // the tensors, in the order of the kernel's arguments
 	Tasks   int
-	Groups  int // blocks of the batch that the tasks are grouped by, or 0
+	Groups  int // blocks of the nest's first axis, or its points, that the tasks are grouped by; or 0
 	Scratch int // bytes of scratch memory
 }
 
@@ -63,9 +64,7 @@ func compile(name string, nest *loop.Nest, isa asm.ISA, ragged bool) (k *Kernel,
 	for _, v := range append(nest.Loads(), nest.Stores()...) {
 		k.add(v)
 	}
-	if s.parallel > 0 && p.axes[0] == p.blocks && !p.inChannels {
-		k.Groups = tilesIn(p.cutOf(p.axes[0]))
-	}
+	k.Groups = p.groups(nest, s)
 	needs := map[int]map[string]pointer{}
 	for _, learning := range []bool{true, false} {
 		e := &emitter{prepared: p, f: asm.New(name, isa), s: s, args: k.Args, learning: learning, needs: needs,
@@ -78,6 +77,43 @@ func compile(name string, nest *loop.Nest, isa asm.ISA, ragged bool) (k *Kernel,
 		k.Func, k.Scratch = e.f, e.scratch
 	}
 	return k, k.Func.Finish()
+}
+
+// groups gives the number of equal groups of neighbouring tasks of which each
+// stores into its own piece of every tensor: a block of the nest's first axis,
+// where that axis is in lanes, or else a point of it. It is 0 where there are
+// none.
+func (p *prepared) groups(nest *loop.Nest, s schedule) int {
+	if s.parallel == 0 || len(nest.Axes) == 0 {
+		return 0
+	}
+	outer := p.axes[0]
+	tasks, groups := tilesIn(p.cutOf(outer)), 0
+	ok := tasks == outer.Extent && !slices.ContainsFunc(nest.Stores(), func(v *ir.Value) bool { return !nest.KeepsToRows(v) })
+	loop.WalkStmts(p.body, func(stmt loop.Stmt) {
+		put, isPut := stmt.(*loop.Put)
+		if !isPut || !ok {
+			return
+		}
+		t := put.Value.Type
+		pieces := t.Blocks(0)
+		at, affine := put.At.ToAffine()
+		if ok = affine && !t.Swap && (groups == 0 || pieces == groups) && tasks%pieces == 0; !ok {
+			return
+		}
+		groups = pieces
+		// Of the outer axis, the steps inside of a group count as the rest does.
+		each, size := tasks/pieces, t.Stored()/pieces
+		inside := (each - 1) * at.Coef[outer]
+		ok = each*at.Coef[outer] == size
+		delete(at.Coef, outer)
+		least, most := at.Bounds()
+		ok = ok && least >= 0 && most+inside < size
+	})
+	if !ok {
+		return 0
+	}
+	return groups
 }
 
 func (k *Kernel) add(v *ir.Value) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"netc/ir"
+	"netc/ir/loop"
 	"netc/ir/op"
 )
 
@@ -50,6 +51,7 @@ func analyse(g *ir.Graph, nests Nests) (*liveness, error) {
 		return nil, err
 	}
 	l.findLifetimes()
+	l.keepForRuns()
 	l.findClasses()
 	return l, nil
 }
@@ -152,6 +154,70 @@ func (l *liveness) findLifetimes() {
 			c.end = end
 		}
 	}
+}
+
+// keepForRuns lets what the kernels of a run read as a whole, such as weights and
+// one number a channel, live to the run's end, so that one part of the batch may
+// pass through all of the run before another has begun. A run is a row of nodes
+// that keep to rows of their results, in a graph for vector kernels, with others
+// between them that do not need what it makes.
+func (l *liveness) keepForRuns() {
+	if !slices.ContainsFunc(l.contents, func(c *content) bool { return c.root.Type.Lanes != 0 }) {
+		return
+	}
+	rows, last := 0, 0 // of the run: the extent of the batch, its last node
+	made := map[*content]bool{}
+	var whole []*content
+	end := func() {
+		for _, c := range whole {
+			c.end = max(c.end, last)
+		}
+		rows, whole = 0, nil
+		clear(made)
+	}
+	for i, n := range l.graph.Nodes {
+		extent := rowsOf(l.nests(n))
+		var shared []*content // what the node reads as a whole
+		for _, v := range n.In {
+			kept := extent > 0 && !slices.ContainsFunc(l.nests(n), func(nest *loop.Nest) bool { return !nest.KeepsToRows(v) })
+			if !kept {
+				shared = append(shared, l.of[v])
+			}
+		}
+		needs := slices.ContainsFunc(shared, func(c *content) bool { return made[c] })
+		if needs || extent > 0 && rows > 0 && extent != rows {
+			end()
+		}
+		if extent == 0 {
+			continue
+		}
+		rows, last = extent, i
+		for _, v := range n.Out {
+			made[l.of[v]] = true
+		}
+		for _, c := range shared {
+			if c.root.Kind == ir.Result {
+				whole = append(whole, c)
+			}
+		}
+	}
+	end()
+}
+
+// rowsOf is the extent of the first axis of nests that all keep to rows of it
+// in what they store, or 0.
+func rowsOf(nests []*loop.Nest) int {
+	extent := 0
+	for _, nest := range nests {
+		if len(nest.Axes) == 0 || extent > 0 && nest.Axes[0].Extent != extent {
+			return 0
+		}
+		extent = nest.Axes[0].Extent
+		if slices.ContainsFunc(nest.Stores(), func(v *ir.Value) bool { return !nest.KeepsToRows(v) }) {
+			return 0
+		}
+	}
+	return extent
 }
 
 // findClasses merges contents into classes: first written values with their

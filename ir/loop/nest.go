@@ -1,6 +1,10 @@
 package loop
 
-import "netc/ir"
+import (
+	"slices"
+
+	"netc/ir"
+)
 
 // Nest is one kernel: Body runs for every point of Axes, in any order and in
 // parallel. An element of a result is stored by exactly one point.
@@ -177,6 +181,18 @@ type Access struct {
 	Value   *ir.Value
 	Index   []*Expr
 	IsStore bool
+}
+
+// KeepsToRows reports whether each point of the first axis reads and writes a
+// tensor at that index of the tensor's first axis alone, as kernels do that
+// compute each sample of a batch for itself.
+func (n *Nest) KeepsToRows(v *ir.Value) bool {
+	if len(n.Axes) == 0 || len(v.Type.Shape) == 0 || v.Type.Shape[0] != n.Axes[0].Extent {
+		return false
+	}
+	return !slices.ContainsFunc(Accesses(n.Body), func(a Access) bool {
+		return a.Value == v && (a.Index[0].Op != Ref || a.Index[0].Var != n.Axes[0])
+	})
 }
 
 // Accesses lists the loads, then the stores, of the statements and of those
