@@ -82,7 +82,7 @@ func compile(name string, nest *loop.Nest, isa asm.ISA, ragged bool) (k *Kernel,
 // groups gives the number of equal groups of neighbouring tasks of which each
 // stores into its own piece of every tensor: a block of the nest's first axis,
 // where that axis is in lanes, or else a point of it. It is 0 where there are
-// none.
+// fewer than two.
 func (p *prepared) groups(nest *loop.Nest, s schedule) int {
 	if s.parallel == 0 || len(nest.Axes) == 0 {
 		return 0
@@ -110,7 +110,7 @@ func (p *prepared) groups(nest *loop.Nest, s schedule) int {
 		least, most := at.Bounds()
 		ok = ok && least >= 0 && most+inside < size
 	})
-	if !ok {
+	if !ok || groups < 2 {
 		return 0
 	}
 	return groups
