@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"netc/ir"
+	"netc/ir/loop"
 	"netc/ir/op"
 )
 
@@ -187,10 +188,13 @@ func (f *fusion) grow(start *ir.Node) {
 		return
 	}
 	group := []*ir.Node{start}
-	shape := start.Out[0].Type.Shape
+	shapes := []ir.Shape{start.Out[0].Type.Shape}
+	if len(start.Out) > 1 && len(shapes[0]) == 0 { // a loss, and what it is computed from
+		shapes = append(shapes, start.Out[1].Type.Shape)
+	}
 	refused := map[*ir.Node]bool{}
 	for {
-		next := f.candidate(group, shape, refused)
+		next := f.candidate(group, shapes, refused)
 		if next == nil {
 			break
 		}
@@ -202,22 +206,23 @@ func (f *fusion) grow(start *ir.Node) {
 		}
 	}
 	// A node with results that nobody reads becomes a group of those that are read.
-	unread := slices.ContainsFunc(start.Out, func(v *ir.Value) bool { return len(f.readers[v]) == 0 && !f.roots[v] })
+	alone := map[*ir.Node]bool{start: true}
+	unread := slices.ContainsFunc(start.Out, func(v *ir.Value) bool { return !f.isStored(v, alone) })
 	if len(group) > 1 || unread && start.Body == nil && f.composes(group) {
 		f.merge(group)
 	}
 }
 
-// candidate finds the first elementwise reader of the group's values that is
-// of the group's shape, together with the views that it alone reads.
-func (f *fusion) candidate(group []*ir.Node, shape ir.Shape, refused map[*ir.Node]bool) []*ir.Node {
+// candidate finds the first elementwise reader of the group's values that has one
+// of the group's shapes, together with the views that it alone reads.
+func (f *fusion) candidate(group []*ir.Node, shapes []ir.Shape, refused map[*ir.Node]bool) []*ir.Node {
 	for _, member := range group {
 		for _, v := range member.Out {
 			for _, n := range f.ordered(f.readers[v]) {
 				if slices.Contains(group, n) || refused[n] || n.Body != nil || !f.present(n) {
 					continue
 				}
-				if _, ok := n.Op.(op.Elementwise); !ok || op.IsView(n) || !n.Out[0].Type.Shape.Equal(shape) || f.belongsToSum(n, group) {
+				if _, ok := n.Op.(op.Elementwise); !ok || op.IsView(n) || !slices.ContainsFunc(shapes, n.Out[0].Type.Shape.Equal) || f.belongsToSum(n, group) {
 					continue
 				}
 				return append([]*ir.Node{n}, f.views(n, group)...)
@@ -333,7 +338,7 @@ func (f *fusion) composes(nodes []*ir.Node) bool {
 		}
 		for _, v := range n.Out {
 			produced[v] = true
-			if f.roots[v] || slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !inside[r] }) {
+			if f.isStored(v, inside) {
 				trial.Out = append(trial.Out, v)
 			}
 		}
@@ -343,6 +348,17 @@ func (f *fusion) composes(nodes []*ir.Node) bool {
 	}
 	_, err := op.Nests(trial)
 	return err == nil
+}
+
+// isStored reports whether a result of a group is: the graph or another node
+// needs it, or a later kernel of the node itself reads it, as a loss reads
+// probabilities.
+func (f *fusion) isStored(v *ir.Value, inside map[*ir.Node]bool) bool {
+	if f.roots[v] || slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !inside[r] }) {
+		return true
+	}
+	nests, err := op.Nests(v.Def)
+	return err == nil && len(nests) > 1 && slices.ContainsFunc(nests, func(n *loop.Nest) bool { return slices.Contains(n.Loads(), v) })
 }
 
 // entangled reports whether a node outside would have to run both after and
@@ -382,9 +398,7 @@ func (f *fusion) merge(nodes []*ir.Node) {
 	for _, n := range nodes {
 		member[n] = true
 	}
-	group := ir.NewGroup(nodes, func(v *ir.Value) bool {
-		return f.roots[v] || slices.ContainsFunc(f.readers[v], func(r *ir.Node) bool { return !member[r] })
-	})
+	group := ir.NewGroup(nodes, func(v *ir.Value) bool { return f.isStored(v, member) })
 	f.invariant[group] = !slices.ContainsFunc(nodes, func(n *ir.Node) bool { return !f.invariant[n] })
 	for _, n := range nodes {
 		for _, v := range n.In {

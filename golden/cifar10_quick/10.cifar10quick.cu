@@ -653,19 +653,25 @@ trainIp2(float* __restrict__ ip2,
     }
 }
 
-// trainLossPart1 computes loss, loss.prob for loss (cifar10_quick.net:52), part 1 of 2.
-// The same code serves testLossPart1.
+// trainLossPart1 computes loss, loss.prob, ip2.d for loss (cifar10_quick.net:52), part 1 of 2.
 //
 //   largest = maximum over c of ip2[n, c]
 //   sum = sum over c of exp(ip2[n, c] - largest)
-//   loss.prob[n, c] = exp(ip2[n, c] - largest)/sum for each c
+//   loss.prob = exp(ip2[n, c] - largest)/sum for each c
+//   loss.prob[n, c] = loss.prob for each c
+//   ip2.d = 0.01*(loss.prob - (label[n] == c ? 1 : 0)) for each c
+//   ip2.d[n, c] = ip2.d for each c
 //
 //   loss.prob                f32[100,10]
+//   ip2.d                    f32[100,10]
 //   ip2                      f32[100,10]
+//   label                    i32[100]
 //   one thread for each of 100 points: 2 blocks of 64
 extern "C" __global__ void __launch_bounds__(64)
 trainLossPart1(float* __restrict__ lossProb,
-    const float* __restrict__ ip2)
+    float* __restrict__ ip2D,
+    const float* __restrict__ ip2,
+    const int* __restrict__ label)
 {
     const int i = blockIdx.x*64 + threadIdx.x;
     if (i >= 100) return;
@@ -679,11 +685,14 @@ trainLossPart1(float* __restrict__ lossProb,
         sum += expf(ip2[n*10 + c] - largest);
     }
     for (int c = 0; c < 10; c++) {
-        lossProb[n*10 + c] = expf(ip2[n*10 + c] - largest)/sum;
+        const float lossProb2 = expf(ip2[n*10 + c] - largest)/sum;
+        lossProb[n*10 + c] = lossProb2;
+        const float ip2D2 = 0.01f*(lossProb2 - (label[n] == c ? 1.0f : 0.0f));
+        ip2D[n*10 + c] = ip2D2;
     }
 }
 
-// trainLossPart2 computes loss, loss.prob for loss (cifar10_quick.net:52), part 2 of 2.
+// trainLossPart2 computes loss, loss.prob, ip2.d for loss (cifar10_quick.net:52), part 2 of 2.
 // The same code serves testLossPart2.
 //
 //   label = label[n]
@@ -709,30 +718,6 @@ trainLossPart2(float* __restrict__ loss,
     if (thread == 0) {
         loss[0] = sum/100.0f;
     }
-}
-
-// trainIp2D computes ip2.d for loss (cifar10_quick.net:52).
-//
-//   factor = 0.01
-//   label = label[n]
-//   ip2.d[n, c] = factor*(loss.prob[n, c] - (label == c ? 1 : 0))
-//
-//   ip2.d                    f32[100,10]
-//   label                    i32[100]
-//   loss.prob                f32[100,10]
-//   one thread for each of 1000 points: 16 blocks of 64
-extern "C" __global__ void __launch_bounds__(64)
-trainIp2D(float* ip2D,
-    const int* __restrict__ label,
-    const float* lossProb)
-{
-    const int i = blockIdx.x*64 + threadIdx.x;
-    if (i >= 1000) return;
-    const int n = i/10;
-    const int c = i%10;
-    const float factor = 0.01f;
-    const int label2 = label[n];
-    ip2D[n*10 + c] = factor*(lossProb[n*10 + c] - (label2 == c ? 1.0f : 0.0f));
 }
 
 // trainIp2BiasNext computes ip2.bias.momentum.next, ip2.bias.next for ip2 (cifar10_quick.net:45).
@@ -2108,6 +2093,35 @@ testPool1Relu1(float* __restrict__ relu1,
     }
     const float relu1_2 = largest < 0.0f ? 0.0f : largest;
     relu1[i2*256 + y*16 + x] = relu1_2;
+}
+
+// testLossPart1 computes loss, loss.prob for loss (cifar10_quick.net:52), part 1 of 2.
+//
+//   largest = maximum over c of ip2[n, c]
+//   sum = sum over c of exp(ip2[n, c] - largest)
+//   loss.prob[n, c] = exp(ip2[n, c] - largest)/sum for each c
+//
+//   loss.prob                f32[100,10]
+//   ip2                      f32[100,10]
+//   one thread for each of 100 points: 2 blocks of 64
+extern "C" __global__ void __launch_bounds__(64)
+testLossPart1(float* __restrict__ lossProb,
+    const float* __restrict__ ip2)
+{
+    const int i = blockIdx.x*64 + threadIdx.x;
+    if (i >= 100) return;
+    const int n = i;
+    float largest = -infinity();
+    for (int c = 0; c < 10; c++) {
+        largest = larger(largest, ip2[n*10 + c]);
+    }
+    float sum = 0.0f;
+    for (int c = 0; c < 10; c++) {
+        sum += expf(ip2[n*10 + c] - largest);
+    }
+    for (int c = 0; c < 10; c++) {
+        lossProb[n*10 + c] = expf(ip2[n*10 + c] - largest)/sum;
+    }
 }
 
 // testAccuracy computes accuracy (cifar10_quick.net:53).

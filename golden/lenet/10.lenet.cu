@@ -562,18 +562,25 @@ trainIp2(float* __restrict__ ip2,
     ip2[i2*10 + j] = ip2_2;
 }
 
-// trainLossPart1 computes loss, loss.prob for loss (lenet.net:16), part 1 of 2.
+// trainLossPart1 computes loss, loss.prob, ip2.d for loss (lenet.net:16), part 1 of 2.
 //
 //   largest = maximum over c of ip2[n, c]
 //   sum = sum over c of exp(ip2[n, c] - largest)
-//   loss.prob[n, c] = exp(ip2[n, c] - largest)/sum for each c
+//   loss.prob = exp(ip2[n, c] - largest)/sum for each c
+//   loss.prob[n, c] = loss.prob for each c
+//   ip2.d = 0.015625*(loss.prob - (label[n] == c ? 1 : 0)) for each c
+//   ip2.d[n, c] = ip2.d for each c
 //
 //   loss.prob                f32[64,10]
+//   ip2.d                    f32[64,10]
 //   ip2                      f32[64,10]
+//   label                    i32[64]
 //   one thread for each of 64 points: 1 blocks of 64
 extern "C" __global__ void __launch_bounds__(64)
 trainLossPart1(float* __restrict__ lossProb,
-    const float* __restrict__ ip2)
+    float* __restrict__ ip2D,
+    const float* __restrict__ ip2,
+    const int* __restrict__ label)
 {
     const int i = blockIdx.x*64 + threadIdx.x;
     if (i >= 64) return;
@@ -587,11 +594,14 @@ trainLossPart1(float* __restrict__ lossProb,
         sum += expf(ip2[n*10 + c] - largest);
     }
     for (int c = 0; c < 10; c++) {
-        lossProb[n*10 + c] = expf(ip2[n*10 + c] - largest)/sum;
+        const float lossProb2 = expf(ip2[n*10 + c] - largest)/sum;
+        lossProb[n*10 + c] = lossProb2;
+        const float ip2D2 = 0.015625f*(lossProb2 - (label[n] == c ? 1.0f : 0.0f));
+        ip2D[n*10 + c] = ip2D2;
     }
 }
 
-// trainLossPart2 computes loss, loss.prob for loss (lenet.net:16), part 2 of 2.
+// trainLossPart2 computes loss, loss.prob, ip2.d for loss (lenet.net:16), part 2 of 2.
 //
 //   label = label[n]
 //   sum = sum over n of 0 <= label && label < 10 ? -log(max(loss.prob[n, label], 1.1754943508222875e-38)) : 87.3365447505531
@@ -616,30 +626,6 @@ trainLossPart2(float* __restrict__ loss,
     if (thread == 0) {
         loss[0] = sum/64.0f;
     }
-}
-
-// trainIp2D computes ip2.d for loss (lenet.net:16).
-//
-//   factor = 0.015625
-//   label = label[n]
-//   ip2.d[n, c] = factor*(loss.prob[n, c] - (label == c ? 1 : 0))
-//
-//   ip2.d                    f32[64,10]
-//   label                    i32[64]
-//   loss.prob                f32[64,10]
-//   one thread for each of 640 points: 10 blocks of 64
-extern "C" __global__ void __launch_bounds__(64)
-trainIp2D(float* ip2D,
-    const int* __restrict__ label,
-    const float* lossProb)
-{
-    const int i = blockIdx.x*64 + threadIdx.x;
-    if (i >= 640) return;
-    const int n = i/10;
-    const int c = i%10;
-    const float factor = 0.015625f;
-    const int label2 = label[n];
-    ip2D[n*10 + c] = factor*(lossProb[n*10 + c] - (label2 == c ? 1.0f : 0.0f));
 }
 
 // trainIp2BiasNext computes ip2.bias.momentum.next, ip2.bias.next for ip2 (lenet.net:14).

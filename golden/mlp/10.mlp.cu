@@ -460,18 +460,25 @@ trainFc3(float* __restrict__ fc3,
     fc3[i2*10 + j] = fc3_2;
 }
 
-// trainLossPart1 computes loss, loss.prob for loss (mlp.net:18), part 1 of 2.
+// trainLossPart1 computes loss, loss.prob, fc3.d for loss (mlp.net:18), part 1 of 2.
 //
 //   largest = maximum over c of fc3[n, c]
 //   sum = sum over c of exp(fc3[n, c] - largest)
-//   loss.prob[n, c] = exp(fc3[n, c] - largest)/sum for each c
+//   loss.prob = exp(fc3[n, c] - largest)/sum for each c
+//   loss.prob[n, c] = loss.prob for each c
+//   fc3.d = 0.0078125*(loss.prob - (label[n] == c ? 1 : 0)) for each c
+//   fc3.d[n, c] = fc3.d for each c
 //
 //   loss.prob                f32[128,10]
+//   fc3.d                    f32[128,10]
 //   fc3                      f32[128,10]
+//   label                    i32[128]
 //   one thread for each of 128 points: 2 blocks of 64
 extern "C" __global__ void __launch_bounds__(64)
 trainLossPart1(float* __restrict__ lossProb,
-    const float* __restrict__ fc3)
+    float* __restrict__ fc3D,
+    const float* __restrict__ fc3,
+    const int* __restrict__ label)
 {
     const int i = blockIdx.x*64 + threadIdx.x;
     if (i >= 128) return;
@@ -485,11 +492,14 @@ trainLossPart1(float* __restrict__ lossProb,
         sum += expf(fc3[n*10 + c] - largest);
     }
     for (int c = 0; c < 10; c++) {
-        lossProb[n*10 + c] = expf(fc3[n*10 + c] - largest)/sum;
+        const float lossProb2 = expf(fc3[n*10 + c] - largest)/sum;
+        lossProb[n*10 + c] = lossProb2;
+        const float fc3D2 = 0.0078125f*(lossProb2 - (label[n] == c ? 1.0f : 0.0f));
+        fc3D[n*10 + c] = fc3D2;
     }
 }
 
-// trainLossPart2 computes loss, loss.prob for loss (mlp.net:18), part 2 of 2.
+// trainLossPart2 computes loss, loss.prob, fc3.d for loss (mlp.net:18), part 2 of 2.
 //
 //   label = label[n]
 //   sum = sum over n of 0 <= label && label < 10 ? -log(max(loss.prob[n, label], 1.1754943508222875e-38)) : 87.3365447505531
@@ -514,30 +524,6 @@ trainLossPart2(float* __restrict__ loss,
     if (thread == 0) {
         loss[0] = sum/128.0f;
     }
-}
-
-// trainFc3D computes fc3.d for loss (mlp.net:18).
-//
-//   factor = 0.0078125
-//   label = label[n]
-//   fc3.d[n, c] = factor*(loss.prob[n, c] - (label == c ? 1 : 0))
-//
-//   fc3.d                    f32[128,10]
-//   label                    i32[128]
-//   loss.prob                f32[128,10]
-//   one thread for each of 1280 points: 20 blocks of 64
-extern "C" __global__ void __launch_bounds__(64)
-trainFc3D(float* fc3D,
-    const int* __restrict__ label,
-    const float* lossProb)
-{
-    const int i = blockIdx.x*64 + threadIdx.x;
-    if (i >= 1280) return;
-    const int n = i/10;
-    const int c = i%10;
-    const float factor = 0.0078125f;
-    const int label2 = label[n];
-    fc3D[n*10 + c] = factor*(lossProb[n*10 + c] - (label2 == c ? 1.0f : 0.0f));
 }
 
 // trainFc2D computes fc2.d for fc3 + drop2 + relu2 (mlp.net:16, mlp.net:15, mlp.net:14).

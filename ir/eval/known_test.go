@@ -174,9 +174,11 @@ func knownResults() []known {
 			[]*eval.Tensor{floats(ir.Shape{1, 2}, 0, 1000), ints(ir.Shape{1}, 0)}, [][]float64{{126 * math.Ln2}, {0, 1}}},
 		{"no such class", &op.SoftmaxLoss{Axis: 1, Normalization: "valid"},
 			[]*eval.Tensor{floats(ir.Shape{1, 2}, 0, 0), ints(ir.Shape{1}, 2)}, [][]float64{{126 * math.Ln2}, {0.5, 0.5}}},
-		{"", &op.SoftmaxLossGrad{Axis: 1, Normalization: "valid", HasIgnore: true, Ignore: 2},
-			[]*eval.Tensor{floats(ir.Shape{3, 2}, 0.25, 0.75, 0.5, 0.5, 0.5, 0.5), ints(ir.Shape{3}, 1, 0, 2), floats(ir.Shape{}, 4)},
+		{"", &op.SoftmaxLossGrad{Axis: 1, HasIgnore: true, Ignore: 2},
+			[]*eval.Tensor{floats(ir.Shape{3, 2}, 0.25, 0.75, 0.5, 0.5, 0.5, 0.5), ints(ir.Shape{3}, 1, 0, 2), floats(ir.Shape{}, 2)},
 			one(0.5, -0.5, -1, 1, 0, 0)},
+		{"", &op.CountLabels{Ignore: 2}, []*eval.Tensor{ints(ir.Shape{2, 2}, 1, 2, 0, 2)}, one(2)},
+		{"none", &op.CountLabels{Ignore: 2}, []*eval.Tensor{ints(ir.Shape{2}, 2, 2)}, one(1)},
 
 		{"", &op.Accuracy{Axis: 1, TopK: 1}, []*eval.Tensor{floats(ir.Shape{4, 2}, 1, 2, 1, 2, 3, 3, 2, 1), ints(ir.Shape{4}, 1, 0, 0, 0)},
 			one(2. / 4)}, // the third is a tie, which counts against

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"math"
+	"slices"
 
 	"netc/ir/op"
 )
@@ -27,8 +28,7 @@ func init() {
 		loss.Data[0] /= lossNormalizer(prob, labels, o.Axis, o.HasIgnore, o.Ignore, o.Normalization)
 	})
 	define("softmax_loss_grad", func(o *op.SoftmaxLossGrad, in, out []*Tensor) {
-		prob, labels, dloss, dscores := in[0], in[1], in[2].Data[0], out[0]
-		normalizer := lossNormalizer(prob, labels, o.Axis, o.HasIgnore, o.Ignore, o.Normalization)
+		prob, labels, factor, dscores := in[0], in[1], in[2].Data[0], out[0]
 		eachLine(prob, o.Axis, func(line int, at []int) {
 			label := int(labels.Data[line])
 			if o.HasIgnore && label == o.Ignore {
@@ -39,9 +39,13 @@ func init() {
 				if class == label {
 					dscores.Data[i]--
 				}
-				dscores.Data[i] *= dloss / normalizer
+				dscores.Data[i] *= factor
 			}
 		})
+	})
+	define("count_labels", func(o *op.CountLabels, in, out []*Tensor) {
+		others := slices.DeleteFunc(slices.Clone(in[0].Data), func(label float64) bool { return int(label) == o.Ignore })
+		out[0].Data[0] = math.Max(1, float64(len(others)))
 	})
 }
 

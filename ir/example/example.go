@@ -175,7 +175,7 @@ func All() []Example {
 		for _, shape := range []struct{ scores, labels ir.Type }{
 			{f32(6, 3), i32(6)}, {f32(2, 3, 4), i32(2, 4)}, {f32(2, 3, 4), i32(2, 1, 4)},
 		} {
-			gradient := &op.SoftmaxLossGrad{Axis: loss.Axis, Normalization: loss.Normalization, HasIgnore: loss.HasIgnore, Ignore: loss.Ignore}
+			gradient := &op.SoftmaxLossGrad{Axis: loss.Axis, HasIgnore: loss.HasIgnore, Ignore: loss.Ignore}
 			list = append(list,
 				Example{Op: &loss, In: []ir.Type{shape.scores, shape.labels}, Smooth: through(0)},
 				Example{Op: &loss, In: []ir.Type{shape.scores, shape.labels}, prepare: outsiders(1)},
@@ -183,6 +183,7 @@ func All() []Example {
 				Example{Op: gradient, In: []ir.Type{shape.scores, shape.labels, f32()}, prepare: outsiders(1)})
 		}
 	}
+	list = append(list, Example{Op: &op.CountLabels{Ignore: 1}, In: []ir.Type{i32(6)}}, Example{Op: &op.CountLabels{Ignore: 1}, In: []ir.Type{i32(2, 4)}, prepare: outsiders(0)})
 	for _, accuracy := range []op.Accuracy{
 		{Axis: 1, TopK: 1}, {Axis: 1, TopK: 2}, {Axis: 1, TopK: 1, HasIgnore: true, Ignore: 2},
 	} {

@@ -203,6 +203,10 @@ var trials = map[string]func(r sizes) Trial{
 		return Trial{Op: &op.ConvGradWeight{Stride: c.Stride, Pad: c.Pad, Dilation: c.Dilation, Group: c.Group, Kernel: weight.Shape[2:]},
 			In: one(image, out), Through: []int{0}}
 	},
+	"count_labels": func(r sizes) Trial {
+		_, labels, _ := scored(r)
+		return Trial{Op: &op.CountLabels{Ignore: between(r, -1, 3)}, In: one(labels)}
+	},
 	"dropout": func(r sizes) Trial {
 		return Trial{Op: &op.Dropout{Ratio: 0.9 * r.Float64(), Stream: r.IntN(1 << 20)},
 			In: one(ir.Float(shape(r, between(r, 0, 4))...), ir.Int(), ir.Int()), Through: []int{0}}
@@ -303,7 +307,7 @@ var trials = map[string]func(r sizes) Trial{
 	},
 	"softmax_loss_grad": func(r sizes) Trial {
 		scores, labels, axis := scored(r)
-		return Trial{Op: &op.SoftmaxLossGrad{Axis: axis, Ignore: between(r, -1, 3), HasIgnore: r.IntN(2) == 0, Normalization: normalizations[r.IntN(4)]},
+		return Trial{Op: &op.SoftmaxLossGrad{Axis: axis, Ignore: between(r, -1, 3), HasIgnore: r.IntN(2) == 0},
 			In: one(scores, labels, ir.Float())}
 	},
 	"split": func(r sizes) Trial {

@@ -40,13 +40,18 @@ func (l classLabels) checkTypes(scores, labels ir.Type) error {
 	return nil
 }
 
-// at loads the label of the score at index.
-func (l classLabels) at(labels *ir.Value, index []*loop.Expr) *loop.Expr {
+// place is the index of the label of the score at index.
+func (l classLabels) place(labels *ir.Value, index []*loop.Expr) []*loop.Expr {
 	place := slices.Delete(slices.Clone(index), l.axis, l.axis+1)
 	if len(labels.Type.Shape) == len(index) {
 		place = inserted(place, l.axis, loop.I(0))
 	}
-	return loop.At(labels, place...)
+	return place
+}
+
+// at loads the label of the score at index.
+func (l classLabels) at(labels *ir.Value, index []*loop.Expr) *loop.Expr {
+	return loop.At(labels, l.place(labels, index)...)
 }
 
 // counted is the condition that a label is not ignored; nil where all count.

@@ -207,7 +207,7 @@ func Larger() []example.Example {
 		{Op: &op.Softmax{Axis: 1}, In: []ir.Type{f32(2, 9000)}},
 		{Op: &op.Sum{Axes: []int{0, 1}}, In: []ir.Type{f32(90, 101)}},
 		{Op: &op.SoftmaxLoss{Axis: 1, Normalization: "valid", HasIgnore: true, Ignore: 1}, In: []ir.Type{f32(130, 3), ir.Int(130)}},
-		{Op: &op.SoftmaxLossGrad{Axis: 1, Normalization: "valid", HasIgnore: true, Ignore: 1}, In: []ir.Type{f32(130, 3), ir.Int(130), f32()}},
+		{Op: &op.SoftmaxLossGrad{Axis: 1, HasIgnore: true, Ignore: 1}, In: []ir.Type{f32(130, 3), ir.Int(130), f32()}},
 		{Op: &op.Accuracy{Axis: 1, TopK: 1}, In: []ir.Type{f32(100, 3), ir.Int(100)}},
 		{Op: op.Point("exp"), In: []ir.Type{f32(4, 32768)}},
 		{Op: &op.Dropout{Ratio: 0.3, Stream: 3000000000}, In: []ir.Type{f32(4, 32771), ir.Int(), ir.Int()}},

@@ -27,7 +27,7 @@ type errorBound struct {
 }
 
 var errorBounds = []errorBound{
-	{"relayout reshape transpose concat split broadcast to_float one_hot maxpool detach max neg abs", 0, 0, "elements move or are chosen"},
+	{"relayout reshape transpose concat split broadcast to_float one_hot maxpool count_labels detach max neg abs", 0, 0, "elements move or are chosen"},
 	{"conv conv_grad_data matmul sum", 1, 1, "one rounding a term, the sum in several parts"},
 	{"conv_grad_weight", 1, 2, "as those, and the batch is summed in lanes, then across them"},
 	{"avgpool avgpool_grad maxpool_grad", 1, 1, "a sum of a window, times a constant"},
