@@ -33,6 +33,7 @@ type emitter struct {
 	over    map[*loop.Var][]part // the cut of axes in the current part of another
 	vals    map[*loop.Var]value  // scalars
 	lane    *symbol              // the lanes in use, or nil
+	own     *symbol              // the nest's own lanes: one symbol, so that points find what others have loaded
 	valid   int                  // lanes in use of a last vector, or 0 for all
 	inRange asm.Reg              // the lanes inside of the ranges of a reduction, if not all are
 	masks   []asm.Reg            // conditions under which what is evaluated counts
@@ -521,7 +522,10 @@ func (e *emitter) atPoint(p point, body func()) {
 // points emits the body for the tile that the axes are at.
 func (e *emitter) points() {
 	if e.prepared.lane != nil {
-		e.lane = e.laneSymbol()
+		if e.own == nil {
+			e.own = e.laneSymbol()
+		}
+		e.lane = e.own
 		e.at[e.prepared.lane] = e.lane.affine()
 		defer func() { e.lane = nil }()
 	}

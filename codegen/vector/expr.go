@@ -15,13 +15,18 @@ func (e *emitter) constant(x float64) asm.Reg {
 	if math.IsInf(x, 0) {
 		c = float32(x)
 	}
+	return e.bits(math.Float32bits(c), func() asm.Reg { return e.f.Const(c) })
+}
+
+// bits is a constant of 32 bits in all lanes, which is made where no scope has it.
+func (e *emitter) bits(b uint32, made func() asm.Reg) asm.Reg {
 	for i := len(e.scopes) - 1; i >= 0; i-- {
-		if r, ok := e.scopes[i].consts[math.Float32bits(c)]; ok {
+		if r, ok := e.scopes[i].consts[b]; ok {
 			return r
 		}
 	}
-	r := e.f.Const(c)
-	e.top().consts[math.Float32bits(c)] = r
+	r := made()
+	e.top().consts[b] = r
 	return r
 }
 
@@ -60,6 +65,9 @@ func (e *emitter) float(x *loop.Expr) asm.Reg {
 	case loop.Mul:
 		return e.f.Op(asm.Mul, e.float(x.Args[0]), e.float(x.Args[1]))
 	case loop.Div:
+		if y := e.withoutQuotient(x); y != x {
+			return e.float(y)
+		}
 		return e.f.Op(asm.Div, e.float(x.Args[0]), e.float(x.Args[1]))
 	case loop.Neg:
 		return e.f.Op(asm.Xor, e.float(x.Args[0]), e.constant(math.Copysign(0, -1)))
@@ -79,6 +87,19 @@ func (e *emitter) float(x *loop.Expr) asm.Reg {
 	}
 	e.fail("no instructions for %s", loop.Format(x))
 	return 0
+}
+
+// withoutQuotient makes a quotient by a whole number that is known here, such as
+// the area of a window, a product.
+func (e *emitter) withoutQuotient(x *loop.Expr) *loop.Expr {
+	if x.Op != loop.Div || x.Kind != loop.Float || x.Args[1].Op != loop.ToFloat {
+		return x
+	}
+	n := e.int(x.Args[1].Args[0])
+	if n.aff == nil || !n.aff.isConst() {
+		return x
+	}
+	return loop.Times(x.Args[0], loop.N(1/float64(n.aff.konst)))
 }
 
 func (e *emitter) copied(r asm.Reg) asm.Reg {
@@ -318,7 +339,7 @@ func (e *emitter) vectorInt(v value) asm.Reg {
 	rest := v.aff.withoutLane()
 	var base asm.Reg
 	if rest.isConst() {
-		base = e.f.ConstInt(int32(rest.konst))
+		base = e.bits(uint32(int32(rest.konst)), func() asm.Reg { return e.f.ConstInt(int32(rest.konst)) })
 	} else {
 		base = e.f.BroadcastGP(e.integer(rest))
 	}

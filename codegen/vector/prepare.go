@@ -25,12 +25,15 @@ type prepared struct {
 	unrolled map[*loop.Var]bool       // axes that are written out
 	limits   map[*loop.Var]splitLimit // by inner variable of a split that does not divide its axis
 	isSplit  map[*loop.Var]bool       // axes that quotients and remainders were cut into
+	isRest   map[*loop.Var]bool       // the inner ones of those
 	isGroup  map[*loop.Var]bool       // axes that count groups of points of a blocked contraction
 	isVector map[*loop.Var]bool       // axes that step by a vector or a block of them
 
-	inChannels bool // the lanes are channels, not samples
-	passesOnce bool // the body is sums for which everything passes by once, see areSums
-	reloads    bool // each step of a contraction loads its operands again
+	inChannels bool               // the lanes are channels, not samples
+	hasEdges   map[*loop.Var]bool // axes whose points at edges are parts of their own
+	isWindow   bool               // the reduction is written out, see writeWindow
+	passesOnce bool               // the body is sums for which everything passes by once, see areSums
+	reloads    bool               // each step of a contraction loads its operands again
 }
 
 // splitLimit says that outer*size + inner must be below extent.
@@ -59,7 +62,8 @@ func endingWith(last part) []part {
 // tell lanes of a row apart.
 func prepare(nest *loop.Nest, width int, ragged bool) (*prepared, error) {
 	p := &prepared{width: width, ragged: ragged, isLane: map[*loop.Var]bool{}, parts: map[*loop.Var][]part{},
-		unrolled: map[*loop.Var]bool{}, limits: map[*loop.Var]splitLimit{}, isVector: map[*loop.Var]bool{}, isGroup: map[*loop.Var]bool{}, isSplit: map[*loop.Var]bool{}}
+		unrolled: map[*loop.Var]bool{}, limits: map[*loop.Var]splitLimit{}, isVector: map[*loop.Var]bool{}, isGroup: map[*loop.Var]bool{}, isSplit: map[*loop.Var]bool{},
+		isRest: map[*loop.Var]bool{}, hasEdges: map[*loop.Var]bool{}}
 	nest, err := p.splitQuotients(nest)
 	if err != nil {
 		return nil, err
@@ -112,7 +116,7 @@ func (p *prepared) splitQuotients(nest *loop.Nest) (*loop.Nest, error) {
 		}
 		outer := loop.Axis(axis.Name+"q", (axis.Extent+size-1)/size)
 		inner := loop.Axis(axis.Name+"r", min(size, axis.Extent))
-		p.isSplit[outer], p.isSplit[inner] = true, true
+		p.isSplit[outer], p.isSplit[inner], p.isRest[inner] = true, true, true
 		if p.unrolled[axis] {
 			p.unrolled[outer], p.unrolled[inner] = true, true
 		}

@@ -17,9 +17,28 @@ const mostUnrolled = 12
 // mostTerms bounds the terms written out for that.
 const mostTerms = 28 * mostUnrolled
 
-// accumulator is the running result of a reduction at one point.
+// accumulator is the running result of a reduction at one point. Its registers
+// are 0 before the first term of a reduction that is written out.
 type accumulator struct {
 	sum, arg asm.Reg
+}
+
+// start sets an accumulator without terms to the result of a reduction of none.
+func (e *emitter) start(r *loop.Reduce, acc *accumulator) {
+	if acc.sum != 0 {
+		return
+	}
+	acc.sum = e.f.NewVec()
+	e.f.Move(acc.sum, e.constant(startOf(r.Kind)))
+	if r.Arg != nil {
+		acc.arg = e.f.NewVec()
+		e.f.SetZero(acc.arg)
+	}
+}
+
+// startOf is the result of a reduction without terms.
+func startOf(kind loop.Reduction) float64 {
+	return map[loop.Reduction]float64{loop.Sum: 0, loop.Product: 1, loop.Maximum: math.Inf(-1)}[kind]
 }
 
 // reduction emits the loops of a reduction around body, checking each range as
@@ -255,6 +274,10 @@ func (e *emitter) pixelsAhead(r *loop.Reduce, points []point) func() {
 
 // reduce emits a reduction at one point.
 func (e *emitter) reduce(r *loop.Reduce) {
+	if e.isWindow {
+		e.window(r)
+		return
+	}
 	red := &reduction{emitter: e, r: r, checked: map[int]bool{}}
 	red.unroll = e.unrollFor(r, 1)
 	chains := 1
@@ -262,14 +285,8 @@ func (e *emitter) reduce(r *loop.Reduce) {
 		chains = min(4, red.unroll)
 	}
 	acc := make([]accumulator, chains)
-	start := map[loop.Reduction]float64{loop.Sum: 0, loop.Product: 1, loop.Maximum: math.Inf(-1)}[r.Kind]
 	for i := range acc {
-		acc[i].sum = e.f.NewVec()
-		e.f.Move(acc[i].sum, e.constant(start))
-		if r.Arg != nil {
-			acc[i].arg = e.f.NewVec()
-			e.f.SetZero(acc[i].arg)
-		}
+		e.start(r, &acc[i])
 	}
 	red.body = func(step int) {
 		e.statements(r.Body)
@@ -579,6 +596,7 @@ func (e *emitter) term(r *loop.Reduce, acc *accumulator, lanes bool) {
 			return
 		}
 		if cond.truth == nil && cond.mask == 0 {
+			e.start(r, acc)
 			e.branch(cond.uniform, func() { e.combineTerm(r, acc, lanes, 0) })
 			return
 		}
@@ -598,10 +616,11 @@ func (e *emitter) combineTerm(r *loop.Reduce, acc *accumulator, lanes bool, mask
 		}
 		mask = first
 	}
+	term := e.withoutQuotient(r.Of)
 	// A load outside of the range gives 0, which as a factor leaves the sum alone.
-	if mask == 0 && r.Kind == loop.Sum && r.Of.Op == loop.Mul && (e.inRange == 0 || isProductOfLoads(r.Of)) {
-		a := e.float(r.Of.Args[0])
-		e.f.FMA(acc.sum, a, e.float(r.Of.Args[1]))
+	if mask == 0 && acc.sum != 0 && r.Kind == loop.Sum && term.Op == loop.Mul && (e.inRange == 0 || isProductOfLoads(term)) {
+		a := e.float(term.Args[0])
+		e.f.FMA(acc.sum, a, e.float(term.Args[1]))
 		return
 	}
 	if e.inRange != 0 {
@@ -615,26 +634,55 @@ func (e *emitter) combineTerm(r *loop.Reduce, acc *accumulator, lanes bool, mask
 		e.masks = append(e.masks, mask)
 		defer func() { e.masks = e.masks[:len(e.masks)-1] }()
 	}
-	of := e.float(r.Of)
+	of := e.float(term)
 	switch r.Kind {
 	case loop.Sum:
 		if mask != 0 {
 			of = e.f.Keep(mask, of)
 		}
+		if acc.sum == 0 {
+			acc.sum = e.copied(of)
+			return
+		}
 		e.f.OpTo(acc.sum, asm.Add, acc.sum, of)
 	case loop.Product:
+		e.start(r, acc)
 		if mask != 0 {
 			of = e.f.Select(mask, of, e.constant(1))
 		}
 		e.f.OpTo(acc.sum, asm.Mul, acc.sum, of)
 	case loop.Maximum:
-		larger := e.f.Cmp(asm.GtP, of, acc.sum)
+		e.larger(r, acc, of, mask)
+	}
+}
+
+// larger makes a term the maximum in the lanes of a mask, or in all, where it is
+// larger. NaN is not, as Max takes its second operand then.
+func (e *emitter) larger(r *loop.Reduce, acc *accumulator, of, mask asm.Reg) {
+	isFirst := acc.sum == 0
+	if isFirst {
+		e.start(r, acc)
+	}
+	var larger asm.Reg
+	if r.Arg != nil || mask != 0 {
+		larger = e.f.Cmp(asm.GtP, of, acc.sum)
 		if mask != 0 {
 			larger = e.f.MaskAnd(larger, mask)
 		}
-		if r.Arg != nil {
-			e.f.Move(acc.arg, e.f.Select(larger, e.vectorInt(e.int(r.ArgOf)), acc.arg))
+	}
+	if r.Arg != nil {
+		place := e.int(r.ArgOf)
+		switch {
+		case isFirst && place.aff != nil && place.aff.isConst() && place.aff.konst == 0: // as it is without a winner
+		case isFirst:
+			acc.arg = e.f.Keep(larger, e.vectorInt(place))
+		default:
+			e.f.Move(acc.arg, e.f.Select(larger, e.vectorInt(place), acc.arg))
 		}
+	}
+	if mask != 0 {
 		e.f.Move(acc.sum, e.f.Select(larger, of, acc.sum))
+	} else {
+		e.f.OpTo(acc.sum, asm.Max, of, acc.sum)
 	}
 }

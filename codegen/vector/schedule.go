@@ -58,6 +58,7 @@ func (p *prepared) plan(isa asm.ISA) schedule {
 			return schedule{parallel: groups, blocking: b}
 		}
 	} else {
+		p.writeWindow()
 		p.cutRowEdges()
 		p.halvesOutside()
 		p.unrollElements()
@@ -239,7 +240,7 @@ func (p *prepared) tile(r *loop.Reduce, isa asm.ISA) {
 			continue
 		}
 		if lo, hi := loop.Interior(v, []loop.Stmt{r}); lo < hi && lo+v.Extent-hi > 0 && lo+v.Extent-hi <= mostEdges {
-			p.parts[v] = atEdges(lo, hi, v.Extent)
+			p.parts[v] = atEdges(p.cutOf(v), lo, hi)
 		}
 	}
 	// The outer axis of the tile comes before the inner one, so that what a row
@@ -337,15 +338,18 @@ func (p *prepared) rowParts(size int) []part {
 // out because some taps lie outside.
 const mostEdges = 6
 
-// atEdges cuts an axis into its edge points, one by one, and the rest.
-func atEdges(lo, hi, extent int) []part {
+// atEdges cuts the parts of an axis into its points before lo and from hi on, one
+// by one, and the rest.
+func atEdges(parts []part, lo, hi int) []part {
 	var list []part
-	for k := range extent {
-		switch {
-		case k < lo || k >= hi:
-			list = append(list, part{from: k, to: k + 1, size: 1})
-		case k == lo:
-			list = append(list, part{from: lo, to: hi, size: 1})
+	for _, q := range parts {
+		for k := q.from; k < q.to; k = list[len(list)-1].to {
+			piece := q
+			piece.from, piece.to = k, k+1
+			if lo <= k && k < hi {
+				piece.to = min(q.to, hi)
+			}
+			list = append(list, piece)
 		}
 	}
 	return list
@@ -788,7 +792,7 @@ func (p *prepared) cutTasks(i int, work float64) schedule {
 	if tasks >= enoughTasks || wanted < 2 || tiles < 2 || p.unrolled[v] || p.isLimit(v) || p.limits[v].outer != nil || p.overridden(v) {
 		return schedule{parallel: i}
 	}
-	if tiles <= wanted {
+	if tiles <= wanted || p.hasEdges[v] {
 		return schedule{parallel: i + 1}
 	}
 	return p.cutLong(i, wanted)
