@@ -62,6 +62,7 @@ type windows struct {
 	images            *ir.Value
 	channels, results int     // of a group, in and out
 	rows, taps        int     // of a window
+	row               int     // pixels side by side of what is computed, or summed over: all of them where a window is one pixel
 	inside            float64 // the part of all taps that lie on an image and not on its padding
 }
 
@@ -76,8 +77,15 @@ func windowsOf(n *ir.Node) windows {
 	case *op.ConvGradWeight:
 		window, images, places, weights = op.Window{Stride: o.Stride, Pad: o.Pad, Dilation: o.Dilation, Group: o.Group}, n.In[0], n.In[1], n.Out[0]
 	}
+	computed := places
+	if _, ok := n.Op.(*op.ConvGradData); ok {
+		computed = images
+	}
 	kernel := weights.Type.Shape[len(weights.Type.Shape)-2:] // a gradient in parts has one more axis
-	w := windows{images, images.Type.Shape[1] / window.Group, places.Type.Shape[1] / window.Group, kernel[0], kernel.Count(), 1}
+	w := windows{images, images.Type.Shape[1] / window.Group, places.Type.Shape[1] / window.Group, kernel[0], kernel.Count(), computed.Type.Shape[3], 1}
+	if w.taps == 1 {
+		w.row *= computed.Type.Shape[2]
+	}
 	for axis, taps := range kernel {
 		w.inside *= window.PartInside(axis, images.Type.Shape[2+axis], places.Type.Shape[2+axis], taps)
 	}

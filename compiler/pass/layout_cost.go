@@ -40,12 +40,19 @@ var speeds = map[string]struct{ pixels, batch, channels speed }{
 // With the batch in lanes, what is read again does not stay near where it is
 // too large: weights, which pass by for each row of pixels of each block of
 // samples, and for a weights' gradient the images under a row of windows, which
-// pass by for each row of taps. They come from a cache further away.
+// pass by for each row of taps. They come from the last cache or from memory.
 const (
-	nearWeights  = 256 << 10
-	nearImages   = 384 << 10
-	perByteAgain = 1000.0 / 10
+	nearWeights   = 1 << 20
+	cachedWeights = 4 << 20
+	nearImages    = 384 << 10
+	perByteCached = 1000.0 / 10
+	perByteAgain  = 1000.0 / 3
 )
+
+// oddPixel is how many pixels the last one of a row of an odd number takes the
+// time of, where channels are in lanes: alone in its tile, it waits for each of
+// its own additions.
+const oddPixel = 4
 
 // pixelLanes is how many pixels of a row one vector takes where they are lanes.
 const pixelLanes = 8
@@ -66,30 +73,35 @@ func (l *layouts) nodeTime(n *ir.Node, wide bool) float64 {
 	}
 	multiplyAdds := float64(inner.Op.(op.Contraction).MultiplyAdds(inner))
 	w, s := windowsOf(inner), speeds[inner.Op.Mnemonic()]
+	row := w.row
 	switch {
 	case wide && isWeightGradient(n):
 		return s.channels.time(w, multiplyAdds, bytes) + apartTime(n, inner)
 	case wide:
-		return s.channels.time(w, multiplyAdds, bytes)
+		odd := float64(row%2*(oddPixel-1)) / float64(row)
+		return s.channels.time(w, multiplyAdds*(1+odd), bytes)
 	case l.batch < leastLanes:
-		row := inner.Out[0].Type.Shape[3]
-		if isWeightGradient(n) {
-			row = inner.In[1].Type.Shape[3]
-		}
 		vectors := (row + pixelLanes - 1) / pixelLanes
 		return s.pixels.time(w, multiplyAdds*float64(vectors*pixelLanes)/float64(row), bytes)
 	}
 	images := w.images.Type.InLanes(0)
-	again := 0
+	again := 0.0
 	if isWeightGradient(n) {
 		if under := images.Bytes() / images.Blocks(0) / images.Shape[2] * w.rows; under > nearImages {
-			again = (w.rows - 1) * images.Bytes()
+			again = perByteAgain * float64((w.rows-1)*images.Bytes())
 		}
-	} else if weights := inner.In[1].Type.Bytes(); weights > nearWeights {
-		again = images.Blocks(0) * inner.Out[0].Type.Shape[2] * weights
+	} else {
+		weights := inner.In[1].Type.Bytes()
+		passing := float64(images.Blocks(0) * inner.Out[0].Type.Shape[2] * weights)
+		switch {
+		case weights >= cachedWeights:
+			again = perByteAgain * passing
+		case weights >= nearWeights:
+			again = perByteCached * passing
+		}
 	}
 	padding := float64(images.Stored()) / float64(images.Shape.Count()) // of the last block
-	return s.batch.time(w, padding*multiplyAdds, bytes) + perByteAgain*float64(again)
+	return s.batch.time(w, padding*multiplyAdds, bytes) + again
 }
 
 // time estimates a convolution, of whose multiply-adds some meet padding.
