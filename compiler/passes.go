@@ -90,13 +90,13 @@ var steps = []step{
 	},
 	{
 		name: "sum-by-sample", lanes: true,
-		does:    "sums over the batch by sample first, in statistics of normalisations and gradients of few weights too",
+		does:    "sums over the batch by sample first, in statistics of normalisations too",
 		because: "after the fusions, whose groups it divides, and before layouts, which chooses how the parts lie",
 		run:     pure(pass.SumBySample),
 	},
 	{
 		name: "layouts", lanes: true,
-		does:    "puts channels of wide convolutions, or else the batch of activations, innermost in blocks of 16, and converts where layouts meet",
+		does:    "puts the channels or the batch of activations innermost in blocks of 16, whichever is estimated to take less time with the conversions where layouts meet",
 		because: "after the fusions, because only what kernels store has a layout; before order, which orders the conversions too",
 		run: func(_ *compilation, p *Phase) error {
 			moved, err := pass.Layouts(p.Graph, p.Batch)

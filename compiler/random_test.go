@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -28,7 +29,7 @@ const wideNets = 24
 const passTolerance = 1e-9
 
 // exactPasses only regroup what is computed: their results keep every bit.
-var exactPasses = []string{"drop-dead", "spread-views", "fuse-epilogues", "fuse-pointwise", "fuse-prologues", "layouts", "order"}
+var exactPasses = []string{"drop-dead", "spread-views", "fuse-epilogues", "fuse-pointwise", "fuse-prologues", "order"}
 
 // mostPlanRatio is how much larger than the most bytes live at once an arena may be.
 const mostPlanRatio = 1.01
@@ -73,12 +74,13 @@ func TestPassesKeepRandomNets(t *testing.T) {
 	t.Logf("%d networks: %d operators became %d kernels; %d plans are exactly the bytes live at once", networks, nodes, kernels, exact)
 }
 
-// TestLayoutsKeepWideNets: on networks of wide convolutions layouts change
-// something, but no result, and a second time nothing.
+// TestLayoutsKeepWideNets: on networks of wide convolutions layouts change no
+// result, whatever they choose, and a second time nothing.
 func TestLayoutsKeepWideNets(t *testing.T) {
+	changed := 0
 	for seed := range uint64(wideNets) {
 		r := newRandomRun(t, seed, wideNet(seed, "train"))
-		for _, s := range steps {
+		for _, s := range randomSteps(seed) {
 			if s.name != "layouts" {
 				if err := r.c.step(s, r.phase(), ""); err != nil {
 					r.fatalf("%v", err)
@@ -86,8 +88,8 @@ func TestLayoutsKeepWideNets(t *testing.T) {
 				continue
 			}
 			r.lower()
-			if !r.apply(s) {
-				r.fatalf("no layouts")
+			if r.apply(s) {
+				changed++
 			}
 			if r.apply(s) {
 				r.fatalf("a second run changes the network")
@@ -95,6 +97,28 @@ func TestLayoutsKeepWideNets(t *testing.T) {
 		}
 		r.plan(r.g)
 	}
+	if changed < wideNets*3/4 {
+		t.Errorf("only %d of %d networks have other layouts", changed, wideNets)
+	}
+}
+
+// randomSteps is the pipeline with random times of nodes, by which layouts choose.
+func randomSteps(seed uint64) []step {
+	list := slices.Clone(steps)
+	i := slices.IndexFunc(list, func(s step) bool { return s.name == "layouts" })
+	list[i].run = func(_ *compilation, p *Phase) error {
+		_, err := pass.LayoutsBy(p.Graph, p.Batch, func(n *ir.Node, wide bool) float64 {
+			h := fnv.New64a()
+			fmt.Fprint(h, seed, n.Out[0].Name, wide)
+			time := float64(h.Sum64() % 1000)
+			if wide {
+				time /= 2
+			}
+			return time
+		})
+		return err
+	}
+	return list
 }
 
 // randomRun is one random network on its way through the pipeline.

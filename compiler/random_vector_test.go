@@ -19,13 +19,14 @@ import (
 // TestVectorKernelsOfRandomNets compiles every kernel of the random networks, all
 // as they train and some as they are tested, for vectors, and compares what it computes with its loop nest in float64.
 func TestVectorKernelsOfRandomNets(t *testing.T) {
-	testKernels(t, randomNets, randomNet)
+	testKernels(t, randomNets, randomNet, func(uint64) []step { return steps })
 }
 
-// TestVectorKernelsOfWideNets does so for networks of wide convolutions.
-func TestVectorKernelsOfWideNets(t *testing.T) { testKernels(t, wideNets, wideNet) }
+// TestVectorKernelsOfWideNets does so for networks of wide convolutions, in any
+// mixture of layouts.
+func TestVectorKernelsOfWideNets(t *testing.T) { testKernels(t, wideNets, wideNet, randomSteps) }
 
-func testKernels(t *testing.T, nets int, net func(seed uint64, phase string) *ir.Graph) {
+func testKernels(t *testing.T, nets int, net func(seed uint64, phase string) *ir.Graph, steps func(seed uint64) []step) {
 	if *vectortest.Long {
 		nets *= 10
 	}
@@ -37,7 +38,7 @@ func testKernels(t *testing.T, nets int, net func(seed uint64, phase string) *ir
 			}
 			for _, phase := range phases {
 				r := newRandomRun(t, seed, net(seed, phase))
-				for _, s := range steps {
+				for _, s := range steps(seed) {
 					if s.phase != "" && s.phase != phase {
 						continue
 					}

@@ -8,40 +8,26 @@ import (
 	"netc/ir/op"
 )
 
-// chooseWide chooses the nodes that work with the channels in lanes: the
-// convolutions that gain by it, and around them every node that can and of
-// whose images most are so.
-func (l *layouts) chooseWide() {
-	made := map[*ir.Value]bool{} // images in channels, and one number a channel of each sample
+// canBeWide lists the nodes that can work with the channels in lanes, producers
+// first: convolutions of whole blocks of channels, and around them what reads
+// images, or numbers of each of their channels, that another one makes.
+func (l *layouts) canBeWide() []*ir.Node {
+	var found []*ir.Node
+	made := map[*ir.Value]bool{}
 	for _, n := range l.g.Nodes {
 		if convolution(n) != nil {
-			l.wide[n] = isWideConvolution(n)
-		} else {
-			l.wide[n] = l.mostly(n, made) && l.canBeWide(n, made)
-		}
-		if !l.wide[n] {
-			delete(l.wide, n)
+			if !isWideConvolution(n) {
+				continue
+			}
+		} else if !slices.ContainsFunc(n.In, func(v *ir.Value) bool { return made[v] }) || !l.hasChannels(n, made) {
 			continue
 		}
+		found = append(found, n)
 		for _, v := range n.Out {
-			made[v] = len(v.Type.Shape) == 4 || l.isBatch(v)
+			made[v] = l.isBatch(v)
 		}
 	}
-}
-
-// mostly reports whether more bytes of a node's images come in channels than
-// do not.
-func (l *layouts) mostly(n *ir.Node, made map[*ir.Value]bool) bool {
-	balance := 0
-	for _, v := range n.In {
-		switch {
-		case made[v]:
-			balance += v.Type.Bytes()
-		case len(v.Type.Shape) == 4 && l.isBatch(v):
-			balance -= v.Type.Bytes()
-		}
-	}
-	return balance > 0
+	return found
 }
 
 // convolution finds the convolution of a node, or one of its gradients.
@@ -64,21 +50,46 @@ func isWeightGradient(n *ir.Node) bool {
 	return ok
 }
 
-// isWideConvolution reports whether a convolution works with its channels in lanes.
+// isWideConvolution reports whether a convolution can work with its channels in
+// lanes: each group has whole blocks of them, or reads the network's input.
 func isWideConvolution(n *ir.Node) bool {
-	inner := convolution(n)
-	var images, results *ir.Value
-	group := 1
-	switch o := inner.Op.(type) {
+	w := windowsOf(convolution(n))
+	return w.results%ir.LaneBlock == 0 && (w.channels%ir.LaneBlock == 0 || w.images.Kind == ir.Input)
+}
+
+// windows are what a convolution, or the one that it is a gradient of, works on.
+type windows struct {
+	images            *ir.Value
+	channels, results int     // of a group, in and out
+	rows, taps        int     // of a window
+	row               int     // pixels side by side of what is computed, or summed over: all of them where a window is one pixel
+	inside            float64 // the part of all taps that lie on an image and not on its padding
+}
+
+func windowsOf(n *ir.Node) windows {
+	var window op.Window
+	var images, places, weights *ir.Value
+	switch o := n.Op.(type) {
 	case *op.Conv:
-		images, results, group = inner.In[0], inner.Out[0], o.Group
+		window, images, places, weights = op.Window(*o), n.In[0], n.Out[0], n.In[1]
 	case *op.ConvGradData:
-		images, results, group = inner.Out[0], inner.In[0], o.Group
+		window, images, places, weights = op.Window{Stride: o.Stride, Pad: o.Pad, Dilation: o.Dilation, Group: o.Group}, n.Out[0], n.In[0], n.In[1]
 	case *op.ConvGradWeight:
-		images, results, group = inner.In[0], inner.In[1], o.Group
+		window, images, places, weights = op.Window{Stride: o.Stride, Pad: o.Pad, Dilation: o.Dilation, Group: o.Group}, n.In[0], n.In[1], n.Out[0]
 	}
-	c, k := images.Type.Shape[1]/group, results.Type.Shape[1]/group
-	return k%ir.LaneBlock == 0 && (c%ir.LaneBlock == 0 || images.Kind == ir.Input)
+	computed := places
+	if _, ok := n.Op.(*op.ConvGradData); ok {
+		computed = images
+	}
+	kernel := weights.Type.Shape[len(weights.Type.Shape)-2:] // a gradient in parts has one more axis
+	w := windows{images, images.Type.Shape[1] / window.Group, places.Type.Shape[1] / window.Group, kernel[0], kernel.Count(), computed.Type.Shape[3], 1}
+	if w.taps == 1 {
+		w.row *= computed.Type.Shape[2]
+	}
+	for axis, taps := range kernel {
+		w.inside *= window.PartInside(axis, images.Type.Shape[2+axis], places.Type.Shape[2+axis], taps)
+	}
+	return w
 }
 
 // wantedWide is the layout in which a node with its channels in lanes reads an
@@ -98,16 +109,13 @@ func (l *layouts) wantedWide(n *ir.Node, v *ir.Value) ir.Type {
 			return v.Type.RowMajor().Swapped().InLanes(1)
 		}
 	}
-	if len(v.Type.Shape) == 4 && l.isBatch(v) {
-		return v.Type.RowMajor().InLanes(1)
-	}
-	return v.Type.RowMajor()
+	return l.usual(v, true)
 }
 
-// canBeWide reports whether a node other than a convolution can have channels
+// hasChannels reports whether a node other than a convolution can have channels
 // in lanes: each of its nests has an axis that runs through the channels of
 // all images that it reads and writes, in whole blocks.
-func (l *layouts) canBeWide(n *ir.Node, made map[*ir.Value]bool) bool {
+func (l *layouts) hasChannels(n *ir.Node, made map[*ir.Value]bool) bool {
 	nests, err := op.Nests(n)
 	if err != nil {
 		return false
@@ -144,29 +152,76 @@ func (l *layouts) canBeWide(n *ir.Node, made map[*ir.Value]bool) bool {
 	return true
 }
 
-// unfuseUpdates takes apart the kernels that compute a weight's gradient in
+// takeGradientsApart takes apart the kernels that compute a weight's gradient in
 // lanes and update the weight, which is row-major: the gradient is converted
-// between the two.
-func (l *layouts) unfuseUpdates() {
+// between the two. Where the weights are few, the gradient is computed in parts
+// of the batch, which are added up with the update:
+//
+//	w.next = fuse {
+//	  w.d = conv_grad_weight x, d      =>   w.d.parts = conv_grad_weight x, d {parts: 16}
+//	  w.next = sub w, w.d                   w.next = fuse {
+//	}                                         w.d = sum w.d.parts {axes: [1]}
+//	                                          w.next = sub w, w.d
+//	                                        }
+//
+// There are then tasks enough, and images are read once, not once for each row
+// of taps.
+func (l *layouts) takeGradientsApart() {
 	var nodes []*ir.Node
 	for _, n := range l.g.Nodes {
-		inner := convolution(n)
-		if !l.wide[n] || inner == n || !isWeightGradient(n) {
+		if !l.wide[n] || !isWeightGradient(n) {
 			nodes = append(nodes, n)
 			continue
 		}
-		// What the gradient reads that the kernel computes stays with it.
-		before, update := neededFor(inner, slices.DeleteFunc(slices.Clone(n.Body), func(b *ir.Node) bool { return b == inner }))
-		if len(update) == 0 {
-			nodes = append(nodes, n)
-			continue
-		}
-		first := partOf(n, append(before, inner), update)
+		kernels := l.takenApart(n)
 		delete(l.wide, n)
-		l.wide[first] = true
-		nodes = append(nodes, first, partOf(n, update, nil))
+		l.wide[kernels[0]], l.apart[kernels[0]] = true, true
+		nodes = append(nodes, kernels...)
 	}
 	l.g.Nodes = nodes
+}
+
+// takenApart gives the kernel of a weight's gradient, with what it reads that the
+// node computes, and where there is more, one of the rest.
+func (l *layouts) takenApart(n *ir.Node) []*ir.Node {
+	inner := convolution(n)
+	if parts := partsOf(inner); parts > 1 {
+		return inParts(l.g, n, inner, parts)
+	}
+	before, update := neededFor(inner, slices.DeleteFunc(slices.Clone(n.Operators()), func(b *ir.Node) bool { return b == inner }))
+	if len(update) == 0 {
+		return []*ir.Node{n}
+	}
+	return []*ir.Node{partOf(n, append(before, inner), update), partOf(n, update, nil)}
+}
+
+// A gradient of weights of at most this many bytes is computed in parts, of
+// which there are up to mostParts.
+const (
+	mostWeights = 40 << 10
+	mostParts   = 16
+)
+
+// partsOf is the number of parts of the batch in which a weight's gradient is
+// computed, or 0.
+func partsOf(n *ir.Node) int {
+	samples := n.In[0].Type.Shape[0]
+	if n.Op.(*op.ConvGradWeight).Parts > 0 || n.Out[0].Type.Bytes() > mostWeights {
+		return 0
+	}
+	parts := min(mostParts, samples)
+	for samples%parts != 0 {
+		parts--
+	}
+	return parts
+}
+
+// inParts gives the kernels of a weight's gradient in parts of the batch.
+func inParts(g *ir.Graph, n, gradient *ir.Node, parts int) []*ir.Node {
+	o := *gradient.Op.(*op.ConvGradWeight)
+	o.Parts = parts
+	made := detached(g, &o, gradient.Out[0].Name+".parts", gradient, gradient.In...)
+	return added(n, slices.Index(n.Operators(), gradient), made, 1)
 }
 
 // partOf is a kernel of some of a group's nodes, whose results the rest may read.

@@ -23,8 +23,10 @@ const leastLanes = 8
 // Every kernel works in one of two ways, or row-major. With the batch in lanes,
 // a vector holds the same element of neighbouring samples: that suits every
 // operator, and any number of channels. With the channels in lanes, it holds
-// neighbouring channels: that suits wide convolutions, whose operands then lie
-// in the order in which they are read, and single samples.
+// neighbouring channels, which must be whole blocks: operands of convolutions
+// then lie in the order in which they are read, and single samples fill vectors
+// as well. Which node works how is decided for all of them at once, by the time
+// that nodes and conversions are estimated to take (nodeTime, relayoutTime).
 //
 // Inputs, outputs, parameters and states stay row-major, because the outside
 // reads and writes them. The operand of a product that sums over the batch
@@ -34,38 +36,36 @@ const leastLanes = 8
 // after the fusions, because only what kernels store has a layout, and before
 // order, which orders the conversions too.
 func Layouts(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
-	l := &layouts{g: g, batch: batch, converted: map[conversion]*ir.Value{}, wide: map[*ir.Node]bool{}, ofWeights: weights(g), written: map[*ir.Value]bool{}}
-	for _, w := range g.Writes {
-		l.written[w.Value] = true
+	l := newLayouts(g, batch)
+	return l.run(l.nodeTime, relayoutTime)
+}
+
+// LayoutsBy is Layouts with other times of nodes, in picoseconds, with and
+// without the channels in lanes, and conversions for free: whatever is chosen,
+// the result computes the same.
+func LayoutsBy(g *ir.Graph, batch int, nodeTime func(n *ir.Node, wide bool) float64) (map[*ir.Value]*ir.Value, error) {
+	return newLayouts(g, batch).run(nodeTime, func(from, to ir.Type) float64 { return 0 })
+}
+
+func (l *layouts) run(nodeTime func(n *ir.Node, wide bool) float64, relayoutTime func(from, to ir.Type) float64) (map[*ir.Value]*ir.Value, error) {
+	g, batch := l.g, l.batch
+	if slices.ContainsFunc(g.Nodes, isRelayout) { // of an earlier run
+		return nil, nil
 	}
-	l.chooseWide()
+	l.choose(nodeTime, relayoutTime)
 	if batch < leastLanes && len(l.wide) == 0 {
 		subsample(g)
 		return nil, nil
 	}
-	l.unfuseUpdates()
+	l.takeGradientsApart()
 	for _, n := range g.Nodes {
-		if isRelayout(n) { // of an earlier run
-			continue
-		}
 		for _, v := range n.Out {
-			switch {
-			case l.wide[n] && isWeightGradient(n):
-				v.Type = v.Type.InLanes(0)
-			case l.wide[n] && len(v.Type.Shape) == 4:
-				v.Type = v.Type.InLanes(1)
-			case !l.wide[n] && l.batch >= leastLanes && l.isBatch(v) && !l.written[v]:
-				v.Type = v.Type.InLanes(0)
-			}
+			v.Type = l.stored(n, v, l.wide[n])
 		}
 	}
 	for _, n := range g.Nodes {
-		if isRelayout(n) {
-			l.nodes = append(l.nodes, n)
-			continue
-		}
 		for _, v := range slices.Clone(n.In) {
-			if to := l.wanted(n, v); !to.SameLayout(v.Type) {
+			if to := l.wanted(n, v, l.wide[n]); !to.SameLayout(v.Type) {
 				replaceOperand(n, v, l.convert(v, to))
 			}
 		}
@@ -92,10 +92,19 @@ type layouts struct {
 	g         *ir.Graph
 	batch     int
 	wide      map[*ir.Node]bool  // nodes that work with the channels in lanes
+	apart     map[*ir.Node]bool  // those that leave a weight's gradient in lanes
 	ofWeights map[*ir.Value]bool // what is no activation
 	written   map[*ir.Value]bool
 	converted map[conversion]*ir.Value
 	nodes     []*ir.Node
+}
+
+func newLayouts(g *ir.Graph, batch int) *layouts {
+	l := &layouts{g: g, batch: batch, wide: map[*ir.Node]bool{}, apart: map[*ir.Node]bool{}, ofWeights: weights(g), written: map[*ir.Value]bool{}, converted: map[conversion]*ir.Value{}}
+	for _, w := range g.Writes {
+		l.written[w.Value] = true
+	}
+	return l
 }
 
 // conversion is a value and the layout that it is wanted in.
@@ -114,6 +123,9 @@ func isRelayout(n *ir.Node) bool {
 func (l *layouts) isBatch(v *ir.Value) bool {
 	return !l.ofWeights[v] && len(v.Type.Shape) >= 2 && v.Type.Shape[0] == l.batch && v.Type.Shape.Count() > l.batch
 }
+
+// isImage reports whether a value is one of images, [N, C, H, W].
+func (l *layouts) isImage(v *ir.Value) bool { return len(v.Type.Shape) == 4 && l.isBatch(v) }
 
 // weights finds the parameters and states, what is computed from such alone,
 // and the gradients of parameters: their first axis is never the batch, however
@@ -180,19 +192,41 @@ func (l *layouts) isSwapped(n *ir.Node, v *ir.Value) bool {
 	})
 }
 
-// wanted is the layout in which a node reads an operand.
-func (l *layouts) wanted(n *ir.Node, v *ir.Value) ir.Type {
+// stored is the layout in which a node, or none, leaves a value.
+func (l *layouts) stored(n *ir.Node, v *ir.Value, wide bool) ir.Type {
+	row := v.Type.RowMajor()
 	switch {
-	case l.wide[n]:
+	case n == nil || l.written[v]:
+		return row
+	case l.apart[n]:
+		return row.InLanes(0)
+	}
+	return l.usual(v, wide)
+}
+
+// usual is the layout of an activation among nodes of a kind.
+func (l *layouts) usual(v *ir.Value, wide bool) ir.Type {
+	row := v.Type.RowMajor()
+	switch {
+	case wide && l.isImage(v):
+		return row.InLanes(1)
+	case !wide && l.batch >= leastLanes && l.isBatch(v):
+		return row.InLanes(0)
+	}
+	return row
+}
+
+// wanted is the layout in which a node reads an operand.
+func (l *layouts) wanted(n *ir.Node, v *ir.Value, wide bool) ir.Type {
+	switch {
+	case wide:
 		return l.wantedWide(n, v)
-	case l.batch < leastLanes:
-		return v.Type.RowMajor()
-	case l.isSwapped(n, v):
+	case l.batch >= leastLanes && l.isSwapped(n, v):
 		return v.Type.RowMajor().Swapped()
-	case !l.isBatch(v) || l.written[v] || l.staysRowMajor(n, v):
+	case l.written[v] || l.staysRowMajor(n, v):
 		return v.Type.RowMajor()
 	}
-	return v.Type.RowMajor().InLanes(0)
+	return l.usual(v, false)
 }
 
 // convert gives a value in another layout, computed once.

@@ -22,11 +22,7 @@ const leastElements = 16
 //	                                   inverse = map v {formula: "1/sqrt(a + eps)"}
 //	                                   y       = map x, m, inverse {formula: "(a - b)*c"}
 //
-//	w.d = conv_grad_weight x, d   =>   w.d.parts = conv_grad_weight x, d {parts: 16}
-//	                                   w.d       = sum w.d.parts {axes: [1]}
-//
-// (with broadcasts of m and inverse, and in groups as well; the last in parts of
-// some samples, where the channels will be in lanes and the weights are few).
+// (with broadcasts of m and inverse, and in groups as well).
 // There are then as many tasks as samples instead of as channels or taps, few
 // additions follow one upon the other, and the elements of a sample are near
 // when a variance reads them again. Two sums of which one reads what the other
@@ -94,10 +90,6 @@ func (s *bySample) divided(n *ir.Node) []*ir.Node {
 			if shape := inner.In[0].Type.Shape; shape[0] > 1 && shape[2:].Count() >= leastElements {
 				return s.normalization(n, i, o.Eps)
 			}
-		case *op.ConvGradWeight:
-			if parts := partsOf(inner); parts > 1 && isWideConvolution(n) {
-				return s.weightGradient(n, i, parts)
-			}
 		}
 	}
 	return []*ir.Node{n}
@@ -116,10 +108,10 @@ func areSamples(shape ir.Shape, axes []int) bool {
 	return elements >= leastElements
 }
 
-// add makes a node that is not in the graph's list.
-func (s *bySample) add(o ir.Op, name string, n *ir.Node, in ...*ir.Value) *ir.Node {
-	made := s.g.Must(o, name, n.From, in...).Def
-	s.g.Nodes = s.g.Nodes[:len(s.g.Nodes)-1]
+// detached makes a node, of the origin of another, that is not in the graph's list.
+func detached(g *ir.Graph, o ir.Op, name string, n *ir.Node, in ...*ir.Value) *ir.Node {
+	made := g.Must(o, name, n.From, in...).Def
+	g.Nodes = g.Nodes[:len(g.Nodes)-1]
 	return made
 }
 
@@ -127,15 +119,7 @@ func (s *bySample) add(o ir.Op, name string, n *ir.Node, in ...*ir.Value) *ir.No
 func (s *bySample) sum(n *ir.Node, at int) []*ir.Node {
 	total := n.Operators()[at]
 	axes := total.Op.(*op.Sum).Axes
-	return added(n, at, s.add(&op.Sum{Axes: slices.Clone(axes[1:])}, total.Out[0].Name+".samples", total, total.In...), 0)
-}
-
-// weightGradient divides the gradient at a place of a kernel's body.
-func (s *bySample) weightGradient(n *ir.Node, at, parts int) []*ir.Node {
-	total := n.Operators()[at]
-	o := *total.Op.(*op.ConvGradWeight)
-	o.Parts = parts
-	return added(n, at, s.add(&o, total.Out[0].Name+".parts", total, total.In...), 1)
+	return added(n, at, detached(s.g, &op.Sum{Axes: slices.Clone(axes[1:])}, total.Out[0].Name+".samples", total, total.In...), 0)
 }
 
 // added gives a kernel of parts, with what they read of a body, and one that
@@ -147,42 +131,21 @@ func added(n *ir.Node, at int, parts *ir.Node, axis int) []*ir.Node {
 	return []*ir.Node{partOf(n, append(before, parts), after), partOf(n, after, nil)}
 }
 
-// A gradient of weights of at most this many bytes is computed in parts, of
-// which there are up to mostParts.
-const (
-	mostWeights = 40 << 10
-	mostParts   = 16
-)
-
-// partsOf is the number of parts of the batch in which a weight's gradient is
-// computed, or 0.
-func partsOf(n *ir.Node) int {
-	samples := n.In[0].Type.Shape[0]
-	if n.Op.(*op.ConvGradWeight).Parts > 0 || n.Out[0].Type.Bytes() > mostWeights {
-		return 0
-	}
-	parts := min(mostParts, samples)
-	for samples%parts != 0 {
-		parts--
-	}
-	return parts
-}
-
 // normalization divides the batchnorm at a place of a kernel's body.
 func (s *bySample) normalization(n *ir.Node, at int, eps float64) []*ir.Node {
 	body := slices.Clone(n.Operators())
 	norm := body[at]
 	x, y, mean, variance := norm.In[0], norm.Out[0], norm.Out[1], norm.Out[2]
-	moments := s.add(&op.Moments{}, x.Name+".means", norm, x)
+	moments := detached(s.g, &op.Moments{}, x.Name+".means", norm, x)
 	merged := &ir.Node{Op: &op.MergeMoments{Of: x.Type.Shape[2:].Count()}, In: slices.Clone(moments.Out), Out: []*ir.Value{mean, variance}, From: norm.From}
 	before, after := neededFor(moments, slices.Delete(body, at, at+1))
 	kernels := []*ir.Node{partOf(n, append(before, moments), after), partOf(n, []*ir.Node{merged}, nil)}
 	if !s.isRoot[y] && len(s.readers[y]) == 0 && !slices.ContainsFunc(after, func(r *ir.Node) bool { return slices.Contains(r.In, y) }) {
 		return kernels
 	}
-	inverse := s.add(op.InverseDeviation(eps), y.Name+".inverse", norm, variance)
+	inverse := detached(s.g, op.InverseDeviation(eps), y.Name+".inverse", norm, variance)
 	spread := func(v *ir.Value) *ir.Node {
-		return s.add(&op.Broadcast{Shape: slices.Clone(x.Type.Shape), Axes: []int{1}}, v.Name+".broadcast", norm, v)
+		return detached(s.g, &op.Broadcast{Shape: slices.Clone(x.Type.Shape), Axes: []int{1}}, v.Name+".broadcast", norm, v)
 	}
 	means, inverses := spread(mean), spread(inverse.Out[0])
 	normalized := &ir.Node{Op: &op.Map{Formula: "(a - b)*c"}, In: []*ir.Value{x, means.Out[0], inverses.Out[0]}, Out: []*ir.Value{y}, From: norm.From}

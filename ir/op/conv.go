@@ -32,6 +32,20 @@ func (w Window) outputExtent(axis, in, kernel int) int {
 	return reach/w.Stride[axis] + 1
 }
 
+// PartInside is the part of the taps along an axis, over all places of the window,
+// that lie on the image and not on its padding.
+func (w Window) PartInside(axis, in, out, kernel int) float64 {
+	inside := 0
+	for place := range out {
+		for tap := range kernel {
+			if at := place*w.Stride[axis] - w.Pad[axis] + tap*w.Dilation[axis]; at >= 0 && at < in {
+				inside++
+			}
+		}
+	}
+	return float64(inside) / float64(out*kernel)
+}
+
 // Conv is a 2-D convolution (cross-correlation, no flip) of images
 // [N, C, H, W] with weights [O, C/group, KH, KW], giving [N, O, H', W']:
 //
