@@ -38,9 +38,9 @@ func Layouts(g *ir.Graph, batch int) (map[*ir.Value]*ir.Value, error) {
 	for _, w := range g.Writes {
 		l.written[w.Value] = true
 	}
+	subsample(g, func(n *ir.Node) bool { return batch < leastLanes || isWideConvolution(n) })
 	l.chooseWide()
 	if batch < leastLanes && len(l.wide) == 0 {
-		subsample(g)
 		return nil, nil
 	}
 	l.unfuseUpdates()
