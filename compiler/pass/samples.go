@@ -26,7 +26,7 @@ const leastElements = 16
 //	                                   w.d       = sum w.d.parts {axes: [1]}
 //
 // (with broadcasts of m and inverse, and in groups as well; the last in parts of
-// some samples, where the channels will be in lanes and the weights are few).
+// some samples, where the channels will be in lanes, as many as the size of the weights allows).
 // There are then as many tasks as samples instead of as channels or taps, few
 // additions follow one upon the other, and the elements of a sample are near
 // when a variance reads them again. Two sums of which one reads what the other
@@ -147,21 +147,21 @@ func added(n *ir.Node, at int, parts *ir.Node, axis int) []*ir.Node {
 	return []*ir.Node{partOf(n, append(before, parts), after), partOf(n, after, nil)}
 }
 
-// A gradient of weights of at most this many bytes is computed in parts, of
-// which there are up to mostParts.
+// A gradient of weights is computed in up to mostParts parts, of which all take
+// at most mostPartBytes: they are read again once to be added up.
 const (
-	mostWeights = 40 << 10
-	mostParts   = 16
+	mostParts     = 16
+	mostPartBytes = 1 << 20
 )
 
 // partsOf is the number of parts of the batch in which a weight's gradient is
 // computed, or 0.
 func partsOf(n *ir.Node) int {
 	samples := n.In[0].Type.Shape[0]
-	if n.Op.(*op.ConvGradWeight).Parts > 0 || n.Out[0].Type.Bytes() > mostWeights {
+	parts := min(mostParts, samples, mostPartBytes/n.Out[0].Type.Bytes())
+	if n.Op.(*op.ConvGradWeight).Parts > 0 || parts < 2 {
 		return 0
 	}
-	parts := min(mostParts, samples)
 	for samples%parts != 0 {
 		parts--
 	}
