@@ -266,7 +266,13 @@ func (e *emitter) tiles(b *blocking, red *reduction, axes []*loop.Var) {
 		for i, p := range points {
 			sums[i] = e.f.Load(slot(p))
 		}
-		red.body = func(int) { red.terms(points, sums) }
+		asks := e.asksAhead(b)
+		red.body = func(int) {
+			red.terms(points, sums)
+			if asks {
+				e.askAhead(red.r, b, points[0])
+			}
+		}
 		red.ahead = e.pixelsAhead(red.r, points)
 		red.continueAt(b.split)
 		for i, p := range points {

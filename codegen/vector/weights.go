@@ -29,7 +29,7 @@ const fewWeightTasks = 8
 //	    input channels: load sums; for a pixel: multiply and add; store sums
 func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 	terms := gets(r.Of)
-	if p.lane == nil || len(terms) != 2 || len(r.Axes) < 2 {
+	if p.lane == nil || len(terms) != 2 {
 		return nil
 	}
 	images, results := terms[0], terms[1]
@@ -61,7 +61,7 @@ func (p *prepared) blockWeights(r *loop.Reduce) *blocking {
 	}
 	// The innermost axes of the reduction that are a block of pixels.
 	steps, split := 1, len(r.Axes)
-	for split > 1 && steps < leastPixels {
+	for split > 0 && steps < leastPixels {
 		v := r.Axes[split-1]
 		if d := pixelsOf(v.Extent, steps); d < v.Extent && (steps > 1 || !p.hasRanges(v)) {
 			r = p.cutReduction(v, d)
@@ -151,4 +151,42 @@ func pixelsOf(extent, steps int) int {
 		}
 	}
 	return extent
+}
+
+// asksAhead reports whether a tile asks for the pixels of the next block, which
+// all tiles of a block of channels share: of a weight's gradient in channels the
+// last one, under the middle of the taps that are written out.
+func (e *emitter) asksAhead(b *blocking) bool {
+	if !e.inChannels || e.prepared.storesImages() {
+		return false
+	}
+	for v, size := range e.size {
+		parts := e.cut(v)
+		switch _, most := e.at[v].bounds(); {
+		case e.isGroup[v]:
+		case e.hasRanges(v) && e.at[v].isConst() && e.at[v].konst != v.Extent/2:
+			return false
+		case size > 1 && most+size < parts[len(parts)-1].to:
+			return false
+		}
+	}
+	return true
+}
+
+// askAhead asks for what a term reads, one block of pixels on, where each pixel
+// has a cache line of its own: the processor foresees those that share one.
+func (e *emitter) askAhead(r *loop.Reduce, b *blocking, p point) {
+	e.atPoint(p, func() {
+		for _, t := range gets(r.Of) {
+			at := e.int(t.Args[0])
+			pixel, _ := flatStride(t.Args[0], e.innermost(r))
+			block, _ := flatStride(t.Args[0], r.Axes[b.split-1])
+			if at.aff == nil || pixel < lineFloats {
+				continue
+			}
+			m := e.memory(t.Value, *at.aff)
+			m.Disp += 4 * block
+			e.f.Prefetch(m)
+		}
+	})
 }

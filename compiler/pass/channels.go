@@ -154,8 +154,8 @@ func (l *layouts) hasChannels(n *ir.Node, made map[*ir.Value]bool) bool {
 
 // takeGradientsApart takes apart the kernels that compute a weight's gradient in
 // lanes and update the weight, which is row-major: the gradient is converted
-// between the two. Where the weights are few, the gradient is computed in parts
-// of the batch, which are added up with the update:
+// between the two. Where the weights are not many, the gradient is computed in
+// parts of the batch, which are added up with the update:
 //
 //	w.next = fuse {
 //	  w.d = conv_grad_weight x, d      =>   w.d.parts = conv_grad_weight x, d {parts: 16}
@@ -195,21 +195,21 @@ func (l *layouts) takenApart(n *ir.Node) []*ir.Node {
 	return []*ir.Node{partOf(n, append(before, inner), update), partOf(n, update, nil)}
 }
 
-// A gradient of weights of at most this many bytes is computed in parts, of
-// which there are up to mostParts.
+// A gradient of weights is computed in up to mostParts parts, of which all take
+// at most mostPartBytes: they are read again once to be added up.
 const (
-	mostWeights = 40 << 10
-	mostParts   = 16
+	mostParts     = 16
+	mostPartBytes = 1 << 20
 )
 
 // partsOf is the number of parts of the batch in which a weight's gradient is
 // computed, or 0.
 func partsOf(n *ir.Node) int {
 	samples := n.In[0].Type.Shape[0]
-	if n.Op.(*op.ConvGradWeight).Parts > 0 || n.Out[0].Type.Bytes() > mostWeights {
+	parts := min(mostParts, samples, mostPartBytes/n.Out[0].Type.Bytes())
+	if n.Op.(*op.ConvGradWeight).Parts > 0 || parts < 2 {
 		return 0
 	}
-	parts := min(mostParts, samples)
 	for samples%parts != 0 {
 		parts--
 	}

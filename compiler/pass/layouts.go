@@ -53,8 +53,8 @@ func (l *layouts) run(nodeTime func(n *ir.Node, wide bool) float64, relayoutTime
 		return nil, nil
 	}
 	l.choose(nodeTime, relayoutTime)
+	l.subsample()
 	if batch < leastLanes && len(l.wide) == 0 {
-		subsample(g)
 		return nil, nil
 	}
 	l.takeGradientsApart()

@@ -7,37 +7,43 @@ import (
 	"netc/ir/op"
 )
 
-// subsample takes the stride out of convolutions whose window is one pixel:
+// subsample takes the stride out of convolutions whose window is one pixel, and
+// of the gradients of their weights, where the batch is not in lanes:
 //
 //	y = conv x, w {stride: [2, 2]}
 //	=>
 //	x.subsampled = subsample x {stride: [2, 2]}
 //	y = conv x.subsampled, w
 //
-// The pixels that are read then lie side by side, so that the lanes of a few
-// samples run over whole images instead of over every second pixel of a row.
-func subsample(g *ir.Graph) {
+// The pixels that are read then lie side by side. Lanes of pixels run over whole
+// images instead of over every second pixel of a row; with the channels in
+// lanes, every block of output channels reads a quarter of the memory.
+func (l *layouts) subsample() {
+	g := l.g
 	var nodes []*ir.Node
 	taken := map[*ir.Value]*ir.Value{}
 	for _, n := range g.Nodes {
 		body := n.Operators()
 		for _, inner := range body {
-			c, ok := inner.Op.(*op.Conv)
-			if !ok || !slices.Contains(n.In, inner.In[0]) || c.Stride[0]*c.Stride[1] == 1 || c.Pad[0]+c.Pad[1] > 0 ||
-				inner.In[1].Type.Shape[2]*inner.In[1].Type.Shape[3] > 1 {
+			stride, dense := withoutStride(inner)
+			if dense == nil || !l.wide[n] && l.batch >= leastLanes {
 				continue
 			}
 			x := inner.In[0]
-			if taken[x] == nil {
-				taken[x] = g.Must(&op.Subsample{Stride: slices.Clone(c.Stride)}, x.Name+".subsampled", n.From, x)
-				g.Nodes = g.Nodes[:len(g.Nodes)-1]
-				nodes = append(nodes, taken[x].Def)
-			} else if !slices.Equal(taken[x].Def.Op.(*op.Subsample).Stride, c.Stride) {
+			if !slices.Contains(n.In, x) || l.wide[n] && x.Kind == ir.Input {
 				continue
 			}
-			dense := *c
-			dense.Stride = []int{1, 1}
-			inner.Op = &dense
+			if taken[x] == nil {
+				taken[x] = g.Must(&op.Subsample{Stride: slices.Clone(stride)}, x.Name+".subsampled", n.From, x)
+				g.Nodes = g.Nodes[:len(g.Nodes)-1]
+				nodes = append(nodes, taken[x].Def)
+			} else if !slices.Equal(taken[x].Def.Op.(*op.Subsample).Stride, stride) {
+				continue
+			}
+			if l.wide[n] {
+				l.wide[taken[x].Def] = true
+			}
+			inner.Op = dense
 			if readsOnce(body, x) {
 				replaceOperand(n, x, taken[x])
 				continue
@@ -48,6 +54,30 @@ func subsample(g *ir.Graph) {
 		nodes = append(nodes, n)
 	}
 	g.Nodes = nodes
+}
+
+// withoutStride gives the stride of a convolution whose window is one pixel, or
+// of the gradient of its weights, and the operator that does the same to the
+// pixels at which the window stops. It is nil for other nodes.
+func withoutStride(n *ir.Node) (stride []int, dense ir.Op) {
+	one := []int{1, 1}
+	var pad, kernel []int
+	switch o := n.Op.(type) {
+	case *op.Conv:
+		c := *o
+		c.Stride = one
+		stride, pad, kernel, dense = o.Stride, o.Pad, n.In[1].Type.Shape[2:], &c
+	case *op.ConvGradWeight:
+		c := *o
+		c.Stride = one
+		stride, pad, kernel, dense = o.Stride, o.Pad, o.Kernel, &c
+	default:
+		return nil, nil
+	}
+	if slices.Equal(stride, one) || pad[0]+pad[1] > 0 || !slices.Equal(kernel, one) {
+		return nil, nil
+	}
+	return stride, dense
 }
 
 // readsOnce reports whether a value is one operand of one node of a body.
