@@ -105,11 +105,11 @@ type Work struct {
 // WorkOf counts the work of a kernel of a phase, whose code has so many
 // operations. passes is Passes of the phase.
 func WorkOf(p *compiler.Phase, k *compiler.Kernel, operations int, passes map[*ir.Node]string) Work {
-	body := k.Node.Operators()
+	body, own := k.Node.Operators(), computed(k)
 	var parts []string
 	var w Work
 	for _, part := range []string{forward, backward, update} {
-		if slices.ContainsFunc(body, func(n *ir.Node) bool { return passes[n] == part }) {
+		if slices.ContainsFunc(own, func(n *ir.Node) bool { return passes[n] == part }) {
 			parts = append(parts, part)
 		}
 	}
@@ -126,6 +126,25 @@ func WorkOf(p *compiler.Phase, k *compiler.Kernel, operations int, passes map[*i
 		w.Bytes += elements * v.Type.DType.Size()
 	}
 	return w
+}
+
+// computed lists the operators of a kernel's node that what it stores depends on.
+func computed(k *compiler.Kernel) []*ir.Node {
+	needed := map[*ir.Value]bool{}
+	for _, v := range k.Nest.Stores() {
+		needed[v] = true
+	}
+	var list []*ir.Node
+	for _, n := range slices.Backward(k.Node.Operators()) {
+		if !slices.ContainsFunc(n.Out, func(v *ir.Value) bool { return needed[v] }) {
+			continue
+		}
+		list = append(list, n)
+		for _, v := range n.In {
+			needed[v] = true
+		}
+	}
+	return list
 }
 
 // share divides the multiply-adds of a node among its kernels by the terms that

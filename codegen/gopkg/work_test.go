@@ -96,7 +96,9 @@ func TestWork(t *testing.T) {
 		{"trainConv1", "forward", conv1 / 2, 0, images + weights + 20*4 + conv1Out},
 		// A 2x2 maximum compares each of its four elements.
 		{"trainPool1", "forward", 0, conv1Out / 4, conv1Out + conv1Out/4 + conv1Out/16},
-		{"trainIp2D", "backward", 0, launchOf(train, "trainIp2D").operations, 64*4 + 2*64*10*4},
+		// The scores and labels, the probabilities and the scores' gradient; then the loss.
+		{"trainLossPart1", "forward + backward", 0, launchOf(train, "trainLossPart1").operations, 64*4 + 3*64*10*4},
+		{"trainLossPart2", "forward", 0, launchOf(train, "trainLossPart2").operations, 64*4 + 64*10*4 + 4},
 		// The old and the new momentum and weight, the images, the gradient, the rate.
 		{"trainConv1WeightNext", "backward + update", conv1 / 2, 0, 4*weights + images + conv1Out + 4},
 	} {
@@ -162,7 +164,7 @@ func TestPasses(t *testing.T) {
 	}{
 		{"separate kernels", sgd, "train", compiler.Options{Unoptimized: true}, []string{"forward", "backward", "update"}},
 		{"clipped", sgd + "clip_gradients = 1\n", "train", compiler.Options{Unoptimized: true}, []string{"forward", "backward", "update"}},
-		{"accumulated", sgd + "iter_size = 2\n", "train", compiler.Options{}, []string{"forward", "backward", "backward + update"}},
+		{"accumulated", sgd + "iter_size = 2\n", "train", compiler.Options{}, []string{"forward", "forward + backward", "backward", "backward + update"}},
 		{"accumulated, its update", sgd + "iter_size = 2\n", "update", compiler.Options{}, []string{"update"}},
 	} {
 		counts := map[string]int{}
