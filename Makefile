@@ -70,7 +70,7 @@ gpu-check-folder:
 	set -e; for net in models/*.net; do for device in cuda cpu; do \
 		name=$$(basename $$net .net); source=build/gpu-source/$$device/$$name; \
 		folder=models; test $$device = cuda || folder=models-$$device; \
-		case $$name in googlenet) rate=0.0001;; resnet50) rate=0.00001;; *) rate=0.001;; esac; \
+		case $$name in googlenet) rate=0.0001;; resnet50) rate=0.000002;; *) rate=0.001;; esac; \
 		build/netc build $$net --quiet --device $$device -o $$source \
 			--set train.display=1 --set test.iterations=1 --set solver.lr=$$rate >/dev/null; \
 		(cd $$source && GOWORK=off CGO_ENABLED=0 go build -ldflags="-s -w" -o ../../../gpu/$$folder/$$name ./cmd/*); \

@@ -82,6 +82,7 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 	for _, v := range inner {
 		sums *= v.Extent
 	}
+	ofPixels := len(outer)
 	if len(channels) > 0 {
 		// The output channels are cut where there are too few tasks or too many
 		// sums that wait.
@@ -89,6 +90,14 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 		groups := (fewTasks + tasks - 1) / tasks
 		if block < inputs.Extent {
 			groups = max(groups, (v.Extent*sums*4*ir.LaneBlock+nearSums-1)/nearSums)
+		}
+		if even := groups; groups > 1 { // of one size, where not many more are
+			for even < 2*groups && v.Extent%even != 0 {
+				even++
+			}
+			if v.Extent%even == 0 {
+				groups = even
+			}
 		}
 		switch {
 		case groups <= 1:
@@ -103,6 +112,11 @@ func (p *prepared) blockPixels(r *loop.Reduce) *blocking {
 			group, member := p.cutGroup(v, (v.Extent+groups-1)/groups)
 			outer, channels[0] = append(outer, group), member
 		}
+	}
+	// Groups of channels are of equal size: where those of pixels are not, they
+	// come first, so that threads with as many tasks have as much to do.
+	if last := len(outer) - 1; last > 0 && last == ofPixels && len(p.cutOf(outer[0])) > 1 && len(p.cutOf(outer[last])) == 1 {
+		outer = append([]*loop.Var{outer[last]}, outer[:last]...)
 	}
 	for _, v := range outer {
 		p.isGroup[v] = true
