@@ -71,14 +71,6 @@ func inserted[T any](list []T, i int, x T) []T {
 	return slices.Insert(slices.Clone(list), i, x)
 }
 
-// nested is a For over each axis, the first outermost.
-func nested(axes []*loop.Var, body ...loop.Stmt) []loop.Stmt {
-	for i := len(axes) - 1; i >= 0; i-- {
-		body = []loop.Stmt{&loop.For{Axis: axes[i], Body: body}}
-	}
-	return body
-}
-
 // scalar is a new floating-point variable.
 func scalar(name string) *loop.Var { return &loop.Var{Name: name, Kind: loop.Float} }
 
