@@ -449,6 +449,27 @@ func (g *Graph) Group(nodes []*Node) *Node {
 	return group
 }
 
+// Needed divides nodes in order into those that values depend on and the rest.
+func Needed(values []*Value, nodes []*Node) (needed, rest []*Node) {
+	isNeeded := map[*Value]bool{}
+	for _, v := range values {
+		isNeeded[v] = true
+	}
+	for _, n := range slices.Backward(nodes) {
+		if !slices.ContainsFunc(n.Out, func(v *Value) bool { return isNeeded[v] }) {
+			rest = append(rest, n)
+			continue
+		}
+		needed = append(needed, n)
+		for _, v := range n.In {
+			isNeeded[v] = true
+		}
+	}
+	slices.Reverse(needed)
+	slices.Reverse(rest)
+	return needed, rest
+}
+
 // NewGroup makes the fused group of nodes, which must be in order, for a pass
 // that keeps its own list of them; isRead says which results are read elsewhere.
 func NewGroup(nodes []*Node, isRead func(*Value) bool) *Node {

@@ -105,7 +105,8 @@ type Work struct {
 // WorkOf counts the work of a kernel of a phase, whose code has so many
 // operations. passes is Passes of the phase.
 func WorkOf(p *compiler.Phase, k *compiler.Kernel, operations int, passes map[*ir.Node]string) Work {
-	body, own := k.Node.Operators(), computed(k)
+	body := k.Node.Operators()
+	own, _ := ir.Needed(k.Nest.Stores(), body)
 	var parts []string
 	var w Work
 	for _, part := range []string{forward, backward, update} {
@@ -126,25 +127,6 @@ func WorkOf(p *compiler.Phase, k *compiler.Kernel, operations int, passes map[*i
 		w.Bytes += elements * v.Type.DType.Size()
 	}
 	return w
-}
-
-// computed lists the operators of a kernel's node that what it stores depends on.
-func computed(k *compiler.Kernel) []*ir.Node {
-	needed := map[*ir.Value]bool{}
-	for _, v := range k.Nest.Stores() {
-		needed[v] = true
-	}
-	var list []*ir.Node
-	for _, n := range slices.Backward(k.Node.Operators()) {
-		if !slices.ContainsFunc(n.Out, func(v *ir.Value) bool { return needed[v] }) {
-			continue
-		}
-		list = append(list, n)
-		for _, v := range n.In {
-			needed[v] = true
-		}
-	}
-	return list
 }
 
 // share divides the multiply-adds of a node among its kernels by the terms that

@@ -19,19 +19,23 @@ type step struct {
 type touched struct {
 	*ir.Value
 	written bool
-	own     bool // each group of the tasks keeps to its own piece of it
+	own     bool // each group of the tasks keeps to its own piece of it: its samples, or its block of them in lanes
 }
 
 func newStep(k *compiler.Kernel, s *sharedKernel) *step {
 	st := &step{Kernel: k, shared: s}
-	stores := k.Nest.Stores()
+	stores, rows, groups := k.Nest.Stores(), k.Nest.Rows(), st.groups()
+	add := func(v *ir.Value, written bool) {
+		own := groups > 0 && rows[v] && !v.Type.Swap && v.Type.Blocks(0) == groups
+		st.touches = append(st.touches, touched{v, written, own})
+	}
 	for _, v := range k.Nest.Loads() {
 		if !slices.Contains(stores, v) {
-			st.touches = append(st.touches, touched{v, false, st.isOwn(v)})
+			add(v, false)
 		}
 	}
 	for _, v := range stores {
-		st.touches = append(st.touches, touched{v, true, st.isOwn(v)})
+		add(v, true)
 	}
 	return st
 }
@@ -42,12 +46,6 @@ func (s *step) groups() int {
 		return 0
 	}
 	return s.shared.assembled.Groups
-}
-
-// isOwn reports whether each group of tasks touches its own piece of a tensor
-// alone: its samples, or its block of them where the batch is in lanes.
-func (s *step) isOwn(v *ir.Value) bool {
-	return s.groups() > 0 && s.Nest.KeepsToRows(v) && !v.Type.Swap && v.Type.Blocks(0) == s.groups()
 }
 
 // arrange makes runs of kernels that a thread computes one after the other for

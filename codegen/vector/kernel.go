@@ -11,7 +11,6 @@ package vector
 
 import (
 	"fmt"
-	"slices"
 
 	"netc/codegen/asm"
 	"netc/ir"
@@ -89,7 +88,7 @@ func (p *prepared) groups(nest *loop.Nest, s schedule) int {
 	}
 	outer := p.axes[0]
 	tasks, groups := tilesIn(p.cutOf(outer)), 0
-	ok := tasks == outer.Extent && !slices.ContainsFunc(nest.Stores(), func(v *ir.Value) bool { return !nest.KeepsToRows(v) })
+	ok := tasks == outer.Extent && nest.StoresRows()
 	loop.WalkStmts(p.body, func(stmt loop.Stmt) {
 		put, isPut := stmt.(*loop.Put)
 		if !isPut || !ok {

@@ -188,7 +188,7 @@ func (l *layouts) takenApart(n *ir.Node) []*ir.Node {
 	if parts := partsOf(inner); parts > 1 {
 		return inParts(l.g, n, inner, parts)
 	}
-	before, update := neededFor(inner, slices.DeleteFunc(slices.Clone(n.Operators()), func(b *ir.Node) bool { return b == inner }))
+	before, update := ir.Needed(inner.In, slices.DeleteFunc(slices.Clone(n.Operators()), func(b *ir.Node) bool { return b == inner }))
 	if len(update) == 0 {
 		return []*ir.Node{n}
 	}

@@ -127,7 +127,7 @@ func (s *bySample) sum(n *ir.Node, at int) []*ir.Node {
 func added(n *ir.Node, at int, parts *ir.Node, axis int) []*ir.Node {
 	body := slices.Clone(n.Operators())
 	body[at] = &ir.Node{Op: &op.Sum{Axes: []int{axis}}, In: slices.Clone(parts.Out), Out: body[at].Out, From: body[at].From}
-	before, after := neededFor(parts, body)
+	before, after := ir.Needed(parts.In, body)
 	return []*ir.Node{partOf(n, append(before, parts), after), partOf(n, after, nil)}
 }
 
@@ -138,7 +138,7 @@ func (s *bySample) normalization(n *ir.Node, at int, eps float64) []*ir.Node {
 	x, y, mean, variance := norm.In[0], norm.Out[0], norm.Out[1], norm.Out[2]
 	moments := detached(s.g, &op.Moments{}, x.Name+".means", norm, x)
 	merged := &ir.Node{Op: &op.MergeMoments{Of: x.Type.Shape[2:].Count()}, In: slices.Clone(moments.Out), Out: []*ir.Value{mean, variance}, From: norm.From}
-	before, after := neededFor(moments, slices.Delete(body, at, at+1))
+	before, after := ir.Needed(moments.In, slices.Delete(body, at, at+1))
 	kernels := []*ir.Node{partOf(n, append(before, moments), after), partOf(n, []*ir.Node{merged}, nil)}
 	if !s.isRoot[y] && len(s.readers[y]) == 0 && !slices.ContainsFunc(after, func(r *ir.Node) bool { return slices.Contains(r.In, y) }) {
 		return kernels
@@ -150,25 +150,4 @@ func (s *bySample) normalization(n *ir.Node, at int, eps float64) []*ir.Node {
 	means, inverses := spread(mean), spread(inverse.Out[0])
 	normalized := &ir.Node{Op: &op.Map{Formula: "(a - b)*c"}, In: []*ir.Value{x, means.Out[0], inverses.Out[0]}, Out: []*ir.Value{y}, From: norm.From}
 	return append(kernels, inverse, partOf(n, append([]*ir.Node{means, inverses, normalized}, after...), nil))
-}
-
-// neededFor divides a body, in which a node is not, into what that node needs and the rest.
-func neededFor(n *ir.Node, body []*ir.Node) (before, after []*ir.Node) {
-	needed := map[*ir.Value]bool{}
-	for _, v := range n.In {
-		needed[v] = true
-	}
-	for _, b := range slices.Backward(body) {
-		if !slices.ContainsFunc(b.Out, func(v *ir.Value) bool { return needed[v] }) {
-			after = append(after, b)
-			continue
-		}
-		before = append(before, b)
-		for _, v := range b.In {
-			needed[v] = true
-		}
-	}
-	slices.Reverse(before)
-	slices.Reverse(after)
-	return before, after
 }

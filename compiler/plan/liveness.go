@@ -167,20 +167,26 @@ func (l *liveness) keepForRuns() {
 	}
 	rows, last := 0, 0 // of the run: the extent of the batch, its last node
 	made := map[*content]bool{}
-	var whole []*content
+	var kept []*content
 	end := func() {
-		for _, c := range whole {
+		for _, c := range kept {
 			c.end = max(c.end, last)
 		}
-		rows, whole = 0, nil
+		rows, kept = 0, nil
 		clear(made)
 	}
 	for i, n := range l.graph.Nodes {
-		extent := rowsOf(l.nests(n))
+		nests := l.nests(n)
+		extent := rowsOf(nests)
+		whole := map[*ir.Value]bool{} // what some nest of the node does not keep to rows
+		for _, nest := range nests {
+			for v, isKept := range nest.Rows() {
+				whole[v] = whole[v] || !isKept
+			}
+		}
 		var shared []*content // what the node reads as a whole
 		for _, v := range n.In {
-			kept := extent > 0 && !slices.ContainsFunc(l.nests(n), func(nest *loop.Nest) bool { return !nest.KeepsToRows(v) })
-			if !kept {
+			if extent == 0 || whole[v] {
 				shared = append(shared, l.of[v])
 			}
 		}
@@ -197,7 +203,7 @@ func (l *liveness) keepForRuns() {
 		}
 		for _, c := range shared {
 			if c.root.Kind == ir.Result {
-				whole = append(whole, c)
+				kept = append(kept, c)
 			}
 		}
 	}
@@ -213,7 +219,7 @@ func rowsOf(nests []*loop.Nest) int {
 			return 0
 		}
 		extent = nest.Axes[0].Extent
-		if slices.ContainsFunc(nest.Stores(), func(v *ir.Value) bool { return !nest.KeepsToRows(v) }) {
+		if !nest.StoresRows() {
 			return 0
 		}
 	}

@@ -183,16 +183,23 @@ type Access struct {
 	IsStore bool
 }
 
-// KeepsToRows reports whether each point of the first axis reads and writes a
-// tensor at that index of the tensor's first axis alone, as kernels do that
-// compute each sample of a batch for itself.
-func (n *Nest) KeepsToRows(v *ir.Value) bool {
-	if len(n.Axes) == 0 || len(v.Type.Shape) == 0 || v.Type.Shape[0] != n.Axes[0].Extent {
-		return false
+// Rows says of each tensor of the nest whether it is kept to rows: each point of
+// the nest's first axis reads and writes it at that index of its own first axis
+// alone, as kernels do that compute each sample of a batch for itself.
+func (n *Nest) Rows() map[*ir.Value]bool {
+	rows := map[*ir.Value]bool{}
+	for _, a := range Accesses(n.Body) {
+		before, seen := rows[a.Value]
+		rows[a.Value] = (before || !seen) && len(n.Axes) > 0 && len(a.Index) > 0 && a.Value.Type.Shape[0] == n.Axes[0].Extent &&
+			a.Index[0].Op == Ref && a.Index[0].Var == n.Axes[0]
 	}
-	return !slices.ContainsFunc(Accesses(n.Body), func(a Access) bool {
-		return a.Value == v && (a.Index[0].Op != Ref || a.Index[0].Var != n.Axes[0])
-	})
+	return rows
+}
+
+// StoresRows reports whether all that the nest stores is kept to rows.
+func (n *Nest) StoresRows() bool {
+	rows := n.Rows()
+	return !slices.ContainsFunc(n.Stores(), func(v *ir.Value) bool { return !rows[v] })
 }
 
 // Accesses lists the loads, then the stores, of the statements and of those
