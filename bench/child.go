@@ -106,7 +106,7 @@ func (c *child) ask(ctx context.Context, r request, timeout time.Duration) (answ
 		return answer{}, err
 	}
 	if _, err := c.in.Write(append(line, '\n')); err != nil {
-		c.failed = fmt.Errorf("the process ended: %s", c.said)
+		c.failed = c.ended()
 		return answer{}, c.failed
 	}
 	a, err := c.next(ctx, timeout)
@@ -125,7 +125,7 @@ func (c *child) next(ctx context.Context, timeout time.Duration) (answer, error)
 	select {
 	case a, ok := <-c.answers:
 		if !ok {
-			return answer{}, fmt.Errorf("the process ended: %s", c.said)
+			return answer{}, c.ended()
 		}
 		return a, nil
 	case <-timer.C:
@@ -133,6 +133,13 @@ func (c *child) next(ctx context.Context, timeout time.Duration) (answer, error)
 	case <-ctx.Done():
 		return answer{}, ctx.Err()
 	}
+}
+
+// ended says with its last words that the process has ended; they are all there
+// once it has been waited for.
+func (c *child) ended() error {
+	c.close()
+	return fmt.Errorf("the process ended: %s", c.said)
 }
 
 // close ends the process and what it started.
